@@ -1,0 +1,56 @@
+"""Paint tissue, get histology: label maps become H&E in napari, in the shell and in Python.
+
+The names below are the whole public face for scripts. Each is loaded when it is first used, so that importing the
+package (and napari finding the plugin) loads neither torch nor Qt.
+
+>>> import napari_histosynth as hs
+>>> model = hs.load_model("colon-3class")  # doctest: +SKIP
+>>> image = hs.Canvas(model, labels, seed=0).render()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_histosynth.core.tissue import TissueScheme, get_scheme
+    from napari_histosynth.paint.canvas import Canvas
+    from napari_histosynth.paint.model import PaintModel, load_model
+    from napari_histosynth.zoo import list_models
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Canvas",
+    "PaintModel",
+    "TissueScheme",
+    "__version__",
+    "get_scheme",
+    "list_models",
+    "load_model",
+]
+
+_HOMES = {
+    "Canvas": "napari_histosynth.paint.canvas",
+    "PaintModel": "napari_histosynth.paint.model",
+    "TissueScheme": "napari_histosynth.core.tissue",
+    "get_scheme": "napari_histosynth.core.tissue",
+    "list_models": "napari_histosynth.zoo",
+    "load_model": "napari_histosynth.paint.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home on first use, and keep it."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""What every craft shares; nothing here imports torch, napari or Qt when it is loaded."""

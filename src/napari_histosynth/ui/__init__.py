@@ -1,0 +1,1 @@
+"""Docks for napari: the only folder that imports napari or Qt."""
