@@ -1,7 +1,7 @@
 """Paint tissue, get histology: label maps become H&E in napari, in the shell and in Python.
 
-The names below are the whole public face for scripts. Each is loaded when it is first used, so that importing the
-package (and napari finding the plugin) loads neither torch nor Qt.
+The names below are the whole public face for scripts. Each is loaded when it is first used, so that importing
+the package (and napari finding the plugin) loads neither torch nor Qt.
 
 >>> import napari_histosynth as hs
 >>> model = hs.load_model("colon-3class")  # doctest: +SKIP

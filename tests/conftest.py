@@ -1,0 +1,81 @@
+"""What all tests share: a private home, one thread a library, real tissue, a word where no screen is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# Set before NumPy, torch or napari load: they read these once. One thread makes sums come out in one order,
+# and keeps a test run from fighting over cores.
+for _library in ("OMP", "MKL", "OPENBLAS", "NUMEXPR"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+# The tester's own napari settings, caches and models neither change the tests nor are changed by them.
+_HOME = tempfile.TemporaryDirectory(prefix="histosynth-tests-")
+for _kind in ("CONFIG", "CACHE", "DATA", "STATE"):
+    os.environ[f"XDG_{_kind}_HOME"] = str(Path(_HOME.name, _kind.lower()))
+os.environ["NAPARI_CONFIG"] = str(Path(_HOME.name, "napari", "settings.yaml"))
+os.environ.pop("HISTOSYNTH_MODELS", None)
+
+_SCREEN_FIXTURES = {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"}
+_NO_SCREEN = "no screen: neither a display nor Xvfb is here (on Debian and Ubuntu: apt-get install xvfb)"
+
+
+def _has_screen() -> bool:
+    """Return whether a napari window can open: a display, or Xvfb for pytest-xvfb to start."""
+    if sys.platform != "linux":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or shutil.which("Xvfb"))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say at the top what this machine cannot test."""
+    return [] if _has_screen() else [f"SKIPPING EVERY TEST OF THE WINDOW: {_NO_SCREEN}"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that would abort the interpreter for want of a screen."""
+    if _has_screen():
+        return
+    for item in items:
+        if _SCREEN_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.skip(reason=_NO_SCREEN))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the private home."""
+    _HOME.cleanup()
+
+
+@pytest.fixture(autouse=True)
+def user_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give every test an empty user data folder; returns where the user's models would lie (not created)."""
+    data = tmp_path_factory.mktemp("user-data")
+    monkeypatch.delenv("HISTOSYNTH_MODELS", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(data))
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("napari-histosynth", appauthor=False), "models")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the top of the repository."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def histosynth_data() -> Path:
+    """Return the folder of real tissue (read-only); the test is skipped where there is none."""
+    folder = Path(os.environ.get("HISTOSYNTH_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no real tissue at {folder}: HISTOSYNTH_DATA names the folder that holds glas/")
+    return folder
