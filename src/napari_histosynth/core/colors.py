@@ -108,7 +108,7 @@ def _checked_picture(rgb: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         )
     if picture.size == 0:
         raise LabelMapError(
-            f"The label picture is empty, {picture.shape[0]} x {picture.shape[1]}; give it at least one pixel."
+            f"The label picture is empty, {picture.shape[0]} x {picture.shape[1]}; give it a pixel or more."
         )
     if picture.shape[2] == 4:
         clear = picture[..., 3] != 255
@@ -130,7 +130,7 @@ def _packed_strips(
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))
         strip = picture[rows].astype(np.uint32)
-        packed: npt.NDArray[np.uint32] = strip[..., 0] << 16 | strip[..., 1] << 8 | strip[..., 2]
+        packed = strip[..., 0] << np.uint32(16) | strip[..., 1] << np.uint32(8) | strip[..., 2]
         yield rows, packed
 
 
