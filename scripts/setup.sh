@@ -63,8 +63,9 @@ has_apt() { command -v apt-get >/dev/null 2>&1 && command -v dpkg-query >/dev/nu
 # Without these only the window is lost, so a failure here stops nothing.
 prepare_system() {
     if has_apt; then
+        # shellcheck disable=SC2086  # lists of words
         missing=$(missing_of $PACKAGES)
-        # shellcheck disable=SC2086  # a list of words
+        # shellcheck disable=SC2086
         [ -z "$missing" ] || install_packages $missing || say "going on; tests and pictures of the window may fail"
     elif [ "$(uname -s)" = Linux ] && [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && ! command -v Xvfb >/dev/null 2>&1; then
         say "there is no display; install Xvfb with your package manager to test the window (going on without)"
@@ -87,7 +88,7 @@ find_python() {
 create_environment() {
     if ! python=$(find_python); then
         [ -z "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not a Python of version 3.11 or newer"
-        has_apt && install_packages python3 python3-venv || true
+        if has_apt; then install_packages python3 python3-venv || true; fi
         python=$(find_python) || fail "Python 3.11 or newer is needed and not found; install it, or name it with PYTHON=..."
     fi
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
