@@ -21,6 +21,27 @@ def hex_to_rgb(color: str) -> tuple[int, int, int]:
     return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
+def look_up(table: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return ``table[labels]``, a strip at a time: NumPy would widen all of ``labels`` to 64 bits.
+
+    Parameters
+    ----------
+    table : ndarray
+        uint8 (n,) or (n, channels).
+    labels : ndarray
+        uint8 (y, x), values below n.
+
+    Returns
+    -------
+    ndarray
+        uint8 (y, x) or (y, x, channels).
+    """
+    found = np.empty(labels.shape + table.shape[1:], dtype=np.uint8)
+    for rows in _strips(labels.shape):
+        found[rows] = table[labels[rows]]
+    return found
+
+
 def tolerance_between(colors: npt.NDArray[np.int64], indices: npt.NDArray[np.int64]) -> float:
     """Return the Euclidean distance within which a pixel is read as a color.
 
@@ -121,14 +142,18 @@ def _checked_picture(rgb: npt.ArrayLike) -> npt.NDArray[np.uint8]:
     return picture[..., :3]
 
 
+def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield slices of rows that hold about a megapixel each."""
+    step = max(1, _STRIP_PIXELS // max(1, shape[1]))
+    for top in range(0, shape[0], step):
+        yield slice(top, min(top + step, shape[0]))
+
+
 def _packed_strips(
     picture: npt.NDArray[np.uint8],
 ) -> Iterator[tuple[slice, npt.NDArray[np.uint32]]]:
     """Yield strips of rows with their colors packed as 0xRRGGBB, uint32 (rows, x)."""
-    height, width = picture.shape[:2]
-    step = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, step):
-        rows = slice(top, min(top + step, height))
+    for rows in _strips(picture.shape):
         strip = picture[rows].astype(np.uint32)
         packed = strip[..., 0] << np.uint32(16) | strip[..., 1] << np.uint32(8) | strip[..., 2]
         yield rows, packed

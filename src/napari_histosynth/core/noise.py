@@ -1,7 +1,14 @@
 """Gaussian noise that is a function of position: any window, any order, the same bits.
 
 A counter-based hash of ``(seed, stream, level, y, x)`` picks one of 65,536 quantiles of the standard
-normal. Only integer arithmetic and a table are involved, so every machine draws the same bits.
+normal. Only integer arithmetic and a table are involved, so every machine draws the same bits. Modulo
+2**32, and with ``mix`` the bijection below::
+
+    key    = mix(mix(mix(seed) ^ (seed >> 32)) + mix(stream + 0x9E3779B9) + mix(level + 0x3C6EF372))
+    row    = mix(y * 0x9E3779B1 ^ key)
+    column = x * 0x85EBCA77 + mix(key + 0x165667B1)
+    hash   = mix(mix(row ^ column) + row)
+    value  = normal quantile of ((hash >> 16) + 0.5) / 65536, rounded to a multiple of 2**-17
 """
 
 from __future__ import annotations
@@ -70,4 +77,5 @@ def gaussian(seed: int, stream: int, level: int, window: Window) -> npt.NDArray[
     rows = _mix_array(rows * np.uint32(0x9E3779B1) ^ np.uint32(key))
     columns = columns * np.uint32(0x85EBCA77) + np.uint32(_mix(key + 0x165667B1))
     hashed = _mix_array(_mix_array(rows[:, None] ^ columns[None, :]) + rows[:, None])
-    return _quantiles()[hashed >> np.uint32(16)]
+    noise: npt.NDArray[np.float32] = _quantiles()[hashed >> np.uint32(16)]
+    return noise

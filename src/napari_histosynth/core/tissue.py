@@ -16,8 +16,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_histosynth.core.colors import decode_colors, hex_to_rgb, tolerance_between
+from napari_histosynth.core.colors import decode_colors, hex_to_rgb, look_up, tolerance_between
 from napari_histosynth.core.errors import LabelMapError, SchemeError
+from napari_histosynth.core.relabel import convert_labels
+
+__all__ = [
+    "MAX_CLASSES",
+    "Labels",
+    "TissueClass",
+    "TissueScheme",
+    "convert_labels",
+    "get_scheme",
+    "scheme_names",
+]
 
 Labels = npt.NDArray[np.uint8]
 """A label map: ``uint8`` (y, x) class indices."""
@@ -194,7 +205,7 @@ class TissueScheme:
         LabelMapError
             As for :meth:`check`.
         """
-        return self.palette[self.check(labels)]
+        return look_up(self.palette, self.check(labels))
 
     def check(self, labels: npt.ArrayLike) -> Labels:
         """Return a label map as uint8 (y, x) after checking that it is one.
@@ -320,54 +331,6 @@ def get_scheme(name_or_path: str | os.PathLike[str] | TissueScheme) -> TissueSch
     raise SchemeError(
         f'There is no tissue scheme "{asked}"; choose one of {", ".join(BUILT_IN)}, or give a .toml file.'
     )
-
-
-def convert_labels(labels: npt.ArrayLike, source: TissueScheme, target: TissueScheme) -> Labels:
-    """Rewrite a label map of one scheme in the classes of another.
-
-    Classes go by this table, first match first:
-
-    ==========================================  ==================================================
-    class of the source                         class of the target
-    ==========================================  ==================================================
-    the background                              the background
-    any class                                   the class of the same name
-    mucin, epithelium (mature), epithelium      epithelium
-    (proliferative)
-    necrosis, reactive stroma, non-reactive     non-epithelium
-    stroma, loose stroma, muscle, blood,
-    inflammatory cells
-    nuclei                                      at each pixel, the nearest tissue class: a nucleus
-                                                is neither background nor another nucleus
-    ==========================================  ==================================================
-
-    So ``prostate-2`` and ``colon-2``, and ``prostate-3`` and ``colon-3``, have equal indices; two classes
-    become three by keeping their indices (nuclei are added by ``paint.nuclei``), three become two by
-    giving nuclei to what surrounds them, and ``colon-10`` becomes two or three classes. There is no way
-    from two or three classes to ten: what kind of stroma it is, such a map does not say.
-
-    Parameters
-    ----------
-    labels : array_like
-        (y, x) label map in ``source``, any integer dtype.
-    source, target : TissueScheme
-        Schemes to read and to write.
-
-    Returns
-    -------
-    ndarray
-        New uint8 (y, x) array in ``target``.
-
-    Raises
-    ------
-    SchemeError
-        If a class that the label map holds has no counterpart in ``target``.
-    LabelMapError
-        If the label map does not fit ``source``.
-    """
-    from napari_histosynth.core.relabel import relabel
-
-    return relabel(source.check(labels), source, target)
 
 
 def _validate(scheme: TissueScheme) -> None:

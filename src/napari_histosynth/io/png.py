@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from napari_histosynth.core.colors import look_up
 from napari_histosynth.core.errors import ImageError, LabelMapError, SaveError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tissue import Labels, TissueScheme
@@ -221,7 +222,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
         if os.stat(path).st_size == 0:
             raise ImageError(f"{path} is empty; it may not have been saved or copied to the end.")
         picture = _open_any_size(path)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageError(
             f"{path} is no picture that can be read; give a {', '.join(_FORMATS)} file."
         ) from None
@@ -231,7 +232,7 @@ def _opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
         width, height = picture.size
         if max(width, height) > MAX_SIDE:
             raise ImageError(
-                f"{path} is {width:,} x {height:,} px; at most {MAX_SIDE:,} px a side can be read, so crop it first."
+                f"{path} is {width:,} x {height:,} px; at most {MAX_SIDE:,} px a side are read, so crop it."
             )
         try:
             picture.load()
@@ -274,7 +275,7 @@ def _labels_of_palette(picture: Image.Image, scheme: TissueScheme) -> Labels:
         if used[-1] < len(palette):
             table = np.zeros(256, dtype=np.uint8)
             table[used] = scheme.decode(palette[used][None])[0]
-            return table[values]
+            return look_up(table, values)
     if used[-1] < scheme.n_classes:
         return values
     # Neither reading fits; the colors are what a person sees, so the message speaks of them.
