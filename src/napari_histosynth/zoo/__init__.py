@@ -1,1 +1,29 @@
-"""Models on disk: find, verify, load and save them."""
+"""Models on disk: find, verify, load and save them; import of the checkpoints that others released.
+
+Nothing here loads torch before tensors are asked for.
+"""
+
+from napari_histosynth.zoo.card import ModelCard
+from napari_histosynth.zoo.folder import (
+    ModelFolder,
+    find_model,
+    list_models,
+    model_roots,
+    user_folder,
+    write_folder,
+)
+from napari_histosynth.zoo.shigan import import_shi_gan
+from napari_histosynth.zoo.state import load_state, select
+
+__all__ = [
+    "ModelCard",
+    "ModelFolder",
+    "find_model",
+    "import_shi_gan",
+    "list_models",
+    "load_state",
+    "model_roots",
+    "select",
+    "user_folder",
+    "write_folder",
+]

@@ -1,0 +1,120 @@
+"""Model cards: what a model is, what it was made from, and how to rebuild it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_histosynth.core.errors import ModelError
+
+
+class ModelCard(BaseModel):
+    """The contents of ``model.toml``; frozen, change one with ``card.model_copy(update=...)``.
+
+    Parameters
+    ----------
+    name : str
+        What the model is called: letters, digits, dots, hyphens and underscores.
+    system : str
+        The published system that it belongs to: "shi-gan".
+    preset : str
+        "local" (every pixel depends on a known neighborhood) or "paper" (the released architecture).
+    scheme : str
+        Tissue scheme of its labels: a built-in name, or a TOML file that lies beside the card.
+    um_per_px : float
+        Micrometers per pixel of its pictures, above 0.
+    latent_size : int
+        Components of the latent, at least 1.
+    architecture : dict
+        Keyword arguments of the generator, over its preset's own. ``n_classes`` stands here where the network
+        takes more label channels than the scheme has classes; the surplus channels are zero.
+    sha256 : str
+        Of ``weights.safetensors``, 64 lowercase hexadecimal digits; empty until the folder is written.
+    title, data, terms, citation, trained, license : str
+        Free text: one line for lists; the training data; what one may do with the weights; what to cite;
+        how it was trained; a license name.
+    metrics : dict of str to float or str
+        Measured quality.
+    format : int
+        Version of this layout: 1.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    format: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str = ""
+    system: Literal["shi-gan"] = "shi-gan"
+    preset: Literal["local", "paper"]
+    scheme: str = Field(min_length=1)
+    um_per_px: float = Field(gt=0, allow_inf_nan=False)
+    latent_size: int = Field(ge=1)
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    data: str = ""
+    trained: str = ""
+    terms: str = ""
+    license: str = ""
+    citation: str = ""
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, float | str] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: str | Path) -> ModelCard:
+        """Read a card.
+
+        Parameters
+        ----------
+        path : str or Path
+            A ``model.toml``.
+
+        Returns
+        -------
+        ModelCard
+            The card, all fields checked.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read, is not TOML, or a field is missing, unknown or out of range.
+        """
+        path = Path(path)
+        try:
+            fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ModelError(
+                f"The model card {path} cannot be read ({error.strerror}); choose a folder with a model.toml."
+            ) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            detail = str(error).rstrip(".")
+            raise ModelError(
+                f"The model card {path} is not valid TOML ({detail}); mend that line."
+            ) from error
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            raise ModelError(f"The model card {path} is not valid: {_first_fault(error)}.") from error
+
+    def to_toml(self) -> str:
+        """Return the card as TOML, fields always in the same order and the tables last."""
+        fields = self.model_dump(mode="json")
+        return tomli_w.dumps({key: value for key, value in fields.items() if value != {}})
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Say in a clause which field is wrong, why, and what stands there."""
+    faults = error.errors(include_url=False)
+    # a newer layout explains every other fault, so it is named before them
+    fault = next((f for f in faults if f["loc"][:1] == ("format",)), faults[0])
+    field = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        return f"the field '{field}' is missing, add it"
+    if fault["type"] == "extra_forbidden":
+        return f"the field '{field}' is unknown, remove it or mend its spelling"
+    if field == "format":
+        return f"its format is {fault['input']!r} and this version reads format 1, update napari-histosynth"
+    message = fault["msg"][:1].lower() + fault["msg"][1:]
+    return f"'{field}' is {fault['input']!r}, but {message}"
