@@ -101,9 +101,11 @@ class Provenance:
             If ``extra`` holds what JSON cannot.
         """
         record = self.to_dict()
-        if "extra" in record:
-            record["extra"] = dict(sorted(record["extra"].items()))
         try:
+            # Extras in alphabetical order at every depth; the rest keeps the order of the fields.
+            extra = json.dumps(self.extra, sort_keys=True, allow_nan=False, default=_plain)
+            if self.extra:
+                record["extra"] = json.loads(extra)
             return json.dumps(record, indent=indent, allow_nan=False, default=_plain)
         except (TypeError, ValueError) as error:
             raise ProvenanceError(f"The provenance cannot be written as JSON: {error}.") from None

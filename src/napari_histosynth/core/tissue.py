@@ -386,7 +386,7 @@ def _checked_array(labels: npt.ArrayLike) -> npt.NDArray[np.integer]:
     if array.size == 0:
         raise LabelMapError(f"The label map is empty, {shape}; give it at least one pixel.")
     if array.dtype == np.bool_:
-        return array.view(np.uint8)
+        return array.astype(np.uint8)  # not a view: booleans of Pillow are 0 and 255 in memory
     if not np.issubdtype(array.dtype, np.integer):
         raise LabelMapError(
             f"A label map holds whole numbers, but this one is {array.dtype}; convert it to uint8 indices."

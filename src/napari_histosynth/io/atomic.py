@@ -54,13 +54,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     asked = Path(path)
     target = Path(os.path.realpath(asked))
-    if target.is_dir():
-        raise SaveError(f"Cannot write {asked}: it is a folder; give the name of a file.")
-    if not target.parent.is_dir():
-        raise SaveError(f"Cannot write {asked}: there is no folder {target.parent}; create it first.")
     # Names may have 255 bytes at most, so a long one is not repeated in full.
     temporary = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(6)}.tmp{target.suffix[:20]}")
     try:
+        if target.is_dir():
+            raise SaveError(f"Cannot write {asked}: it is a folder; give the name of a file.")
+        if not target.parent.is_dir():
+            raise SaveError(f"Cannot write {asked}: there is no folder {target.parent}; create it first.")
         yield temporary
         _flush(temporary)
         if target.exists():
