@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F  # noqa: N812
+
 from napari_histosynth.core.errors import ModelError
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.zoo.shigan import PaperShape
-from torch.nn import functional as F  # noqa: N812
 
 TINY = {"latent_size": 5, "width": 16, "hidden": 4}
 

@@ -178,10 +178,12 @@ class ModelFolder:
         else:
             megabytes = round(self.weights_path.stat().st_size / 1e6, 1)
             parameters = sum(
-                math.prod(entry["shape"])
-                for name, entry in header.items()
+                math.prod(tensor.shape)
+                for name, tensor in header.items()
                 # running statistics are state, not parameters
-                if name.startswith("generator.") and ".running_" not in name and entry["dtype"][0] in "FB"
+                if name.startswith("generator.")
+                and ".running_" not in name
+                and tensor.dtype.startswith(("F", "BF"))
             )
         return {
             "name": card.name,

@@ -11,6 +11,7 @@ import hashlib
 import math
 import pickle
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -181,25 +182,25 @@ def read_checkpoint(path: str | PathLike[str]) -> Any:
     if not path.is_file():
         raise ModelError(f"There is no checkpoint {path}; give the path of a .pth file.")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it says about foreign pickles, the errors below say
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise nearly anything
-        wanted = re.search(
-            r"(?:Unsupported global: GLOBAL|Trying to load unsupported GLOBAL) (\S+)", str(error)
-        )
-        if wanted is not None:
-            raise ModelError(
-                f"The checkpoint {path.name} was refused because it asks to run '{wanted[1]}', "
-                "which may be harmful; get one that holds nothing but a state_dict of tensors."
-            ) from error
-        if isinstance(error, pickle.UnpicklingError) and "weights" in str(error).lower():
-            raise ModelError(
-                f"The checkpoint {path.name} was refused because it holds something other than tensors; "
-                "get one that holds nothing but a state_dict of tensors."
-            ) from error
-        raise ModelError(
-            f"The checkpoint {path.name} ({path.stat().st_size:,} bytes) is damaged or was not written by "
-            "torch.save; get the file again."
-        ) from error
+        raise ModelError(f"The checkpoint {path.name} {_refusal(path, error)}.") from error
+
+
+def _refusal(path: Path, error: Exception) -> str:
+    """Say why torch would not read a file, after its name."""
+    wanted = re.search(r"(?:Unsupported global: GLOBAL|Trying to load unsupported GLOBAL) (\S+)", str(error))
+    remedy = "get one that holds nothing but a state_dict of tensors"
+    if wanted is not None:
+        return f"was refused because it asks to run '{wanted[1]}', which may be harmful; {remedy}"
+    with path.open("rb") as file:
+        is_pickle = file.read(1) == pickle.PROTO
+    if is_pickle and isinstance(error, pickle.UnpicklingError):
+        return f"was refused because it holds more than tensors, which may be harmful; {remedy}"
+    size = path.stat().st_size
+    return f"({size:,} bytes) is damaged or was not written by torch.save; get the file again"
 
 
 def generator_state(content: Any, where: str) -> tuple[dict[str, Tensor], PaperShape]:
@@ -226,17 +227,21 @@ def generator_state(content: Any, where: str) -> tuple[dict[str, Tensor], PaperS
     """
     import torch
 
-    folded = _fold(_find_generator(content, where), where)
-    shape = _infer_shape(folded, where)
+    state = _find_generator(content, where)
+    shape = _infer_shape(state, where)
     expected = shape.tensors()
     for name in expected:
         if name.endswith(".num_batches_tracked"):  # only counts training steps, and old files lack it
-            folded.setdefault(name, torch.tensor(0))
-    check_shapes(expected, {name: tuple(tensor.shape) for name, tensor in folded.items()}, where)
-    for name, tensor in folded.items():
+            state.setdefault(name, torch.tensor(0))
+    check_shapes(
+        dict(_stored_shapes(expected, state)),
+        {name: tuple(tensor.shape) for name, tensor in state.items()},
+        where,
+    )
+    for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ModelError(f"{where} holds values in '{name}' that are not finite; get the file again.")
-    return {name: folded[name] for name in expected}, shape
+    return {name: state[name] if name in state else _fold(state, name, where) for name in expected}, shape
 
 
 def _find_generator(content: Any, where: str) -> dict[str, Tensor]:
@@ -279,38 +284,29 @@ def _only_tensors(table: Mapping[Any, Any], prefix: str, where: str) -> dict[str
     return state
 
 
-def _fold(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
-    """Replace ``weight_orig``, ``weight_u`` and ``weight_v`` by the weight that evaluation uses.
+def _stored_shapes(
+    expected: Mapping[str, tuple[int, ...]], state: Mapping[str, Tensor]
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the shapes that a checkpoint should hold: three tensors for a spectrally normalized weight."""
+    for name, dimensions in expected.items():
+        if any(f"{name}_{part}" in state for part in ("orig", "u", "v")):
+            yield f"{name}_orig", dimensions
+            yield f"{name}_u", dimensions[:1]
+            yield f"{name}_v", (math.prod(dimensions[1:]),)
+        else:
+            yield name, dimensions
 
-    Spectral normalization divides by ``u^T W v``, W the weight as a matrix of one row an output channel.
+
+def _fold(state: Mapping[str, Tensor], name: str, where: str) -> Tensor:
+    """Return the weight that evaluation uses: ``weight_orig / (u^T W v)``.
+
+    W is the weight as a matrix of one row an output channel, u and v the vectors that training arrived at.
     """
-    folded: dict[str, Tensor] = {}
-    for name, tensor in state.items():
-        if name.endswith((".weight_u", ".weight_v")):
-            if f"{name[:-1]}orig" not in state:
-                raise ModelError(f"{where} lacks the tensor '{name[:-1]}orig'; get its file again.")
-            continue
-        if not name.endswith(".weight_orig"):
-            folded[name] = tensor
-            continue
-        stem = name.removesuffix("_orig")
-        matrix = tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]
-        vectors = []
-        for side, length in (("u", matrix.shape[0]), ("v", matrix.shape[1])):
-            vector = state.get(f"{stem}_{side}")
-            if vector is None:
-                raise ModelError(f"{where} lacks the tensor '{stem}_{side}'; get its file again.")
-            if tuple(vector.shape) != (length,):
-                raise ModelError(
-                    f"{where} holds the tensor '{stem}_{side}' in shape {tuple(vector.shape)} where "
-                    f"{(length,)} is expected; it belongs to another architecture."
-                )
-            vectors.append(vector)
-        sigma = float(vectors[0] @ (matrix @ vectors[1]))
-        if not math.isfinite(sigma) or sigma == 0:
-            raise ModelError(f"{where} gives '{name}' the spectral norm {sigma}; get the file again.")
-        folded[stem] = tensor / sigma
-    return folded
+    weight = state[f"{name}_orig"]
+    sigma = float(state[f"{name}_u"] @ (weight.flatten(1) @ state[f"{name}_v"]))
+    if not math.isfinite(sigma) or sigma == 0:
+        raise ModelError(f"{where} gives '{name}_orig' the spectral norm {sigma}; get the file again.")
+    return weight / sigma
 
 
 def _infer_shape(state: Mapping[str, Tensor], where: str) -> PaperShape:
@@ -328,8 +324,8 @@ def _infer_shape(state: Mapping[str, Tensor], where: str) -> PaperShape:
     start = math.isqrt(n_projected // width) if width else 0
     if start < 1 or width % 16 or width * start**2 != n_projected:
         raise ModelError(
-            f"{where} projects the latent to {n_projected} components ('fc.weight'), which make no square "
-            f"map of {width} channels; it belongs to another architecture."
+            f"{where} holds the tensor 'fc.weight' for {n_projected} components, which make no square map of "
+            f"{width} channels; it belongs to another architecture."
         )
     return PaperShape(int(n_classes), int(latent_size), int(width), int(hidden), start)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from napari_histosynth.core.errors import ModelError
 
@@ -17,7 +17,25 @@ if TYPE_CHECKING:
 _HEADER_LIMIT = 100_000_000  # bytes; the format's own bound on its header
 
 
-def read_header(path: Path, where: str) -> dict[str, Any]:
+class StoredTensor(NamedTuple):
+    """What a safetensors file says of one tensor.
+
+    Parameters
+    ----------
+    dtype : str
+        "F16", "F32", "I64" and the like.
+    shape : tuple of int
+        Its shape.
+    end : int
+        Where its bytes end, counted from the end of the header.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    end: int
+
+
+def read_header(path: Path, where: str) -> dict[str, StoredTensor]:
     """Read what a safetensors file says that it holds, and make sure that it is long enough for it.
 
     Parameters
@@ -29,8 +47,8 @@ def read_header(path: Path, where: str) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        By tensor name its ``dtype`` ("F16", "F32", "I64", ...), ``shape`` (list of int) and ``data_offsets``.
+    dict of str to StoredTensor
+        By tensor name.
 
     Raises
     ------
@@ -47,9 +65,14 @@ def read_header(path: Path, where: str) -> dict[str, Any]:
     except OSError as error:
         raise ModelError(f"{where} has weights that cannot be read ({error.strerror}); mend that.") from error
     try:
-        header = json.loads(text)
-        header.pop("__metadata__", None)
-        expected = 8 + header_size + max(entry["data_offsets"][1] for entry in header.values())
+        header = {
+            name: StoredTensor(
+                str(entry["dtype"]), tuple(map(int, entry["shape"])), int(entry["data_offsets"][1])
+            )
+            for name, entry in json.loads(text).items()
+            if name != "__metadata__"
+        }
+        expected = 8 + header_size + max(tensor.end for tensor in header.values())
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise ModelError(
             f"{where} has a {path.name} of {size:,} bytes that is truncated or not a safetensors file; "
@@ -59,7 +82,7 @@ def read_header(path: Path, where: str) -> dict[str, Any]:
         raise ModelError(
             f"{where} has a truncated {path.name}, {size:,} of {expected:,} bytes; get the model again."
         )
-    return dict(header)
+    return header
 
 
 def read_tensors(path: Path, where: str) -> dict[str, Tensor]:
