@@ -95,9 +95,7 @@ class Window(NamedTuple):
 
     def coarsen(self, factor: int) -> Window:
         """Return the smallest window of a lattice ``factor`` times coarser that covers this one."""
-        return Window(
-            self.y0 // factor, -(-self.y1 // factor), self.x0 // factor, -(-self.x1 // factor)
-        )
+        return Window(self.y0 // factor, -(-self.y1 // factor), self.x0 // factor, -(-self.x1 // factor))
 
     def refine(self, factor: int) -> Window:
         """Return the same rectangle on a lattice ``factor`` times finer."""

@@ -1,0 +1,216 @@
+"""The canvas: a label map of any size, drawn as H&E window by window."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.device import is_out_of_memory
+from napari_histosynth.core.errors import Cancelled, DeviceError, LabelMapError, ModelError
+from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.tiles import Window, tile_windows
+from napari_histosynth.paint.drawing import drawer_for
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.paint.model import PaintModel
+
+#: Longest side of a canvas in pixels.
+MAX_SIDE = 16_384
+#: Side of the windows that a large one is drawn in: larger ones spill the caches and gain nothing.
+TILE = 384
+#: Tiles are not made smaller than this when memory runs out.
+LEAST_TILE = 64
+
+
+class Canvas:
+    """A label map with the model, latent and seed that turn it into H&E.
+
+    A pixel depends on the labels within the generator's receptive field, the latent there, and noise
+    addressed by position; on nothing else. Drawing any window gives the pixels that drawing all would.
+
+    Parameters
+    ----------
+    model : PaintModel
+        What draws; see :func:`napari_histosynth.load_model`.
+    labels : ndarray
+        uint8 (y, x) of the model's scheme, at the model's scale, up to 16,384 px a side. Not copied: edit it
+        in place and render the touched window again. Values outside the scheme are drawn as background.
+    latent : ndarray, optional
+        float32 (d,), one look for all; or (d, y, x), a look that varies smoothly over the canvas, at any
+        resolution, its corners on those of the canvas (local models only). Sampled when absent.
+    seed : int
+        Of the noise: the arrangement of grain, chromatin and fibers.
+    latent_seed : int, optional
+        Of the latent where none is given; ``seed`` when absent.
+    tile : int, optional
+        Side in pixels of the windows that large ones are cut into.
+
+    Raises
+    ------
+    LabelMapError
+        If the label map is not uint8 (y, x), is empty or too large.
+    ModelError
+        If the latent does not fit the model.
+    """
+
+    def __init__(
+        self,
+        model: PaintModel,
+        labels: npt.NDArray[np.uint8],
+        *,
+        latent: npt.ArrayLike | None = None,
+        seed: int = 0,
+        latent_seed: int | None = None,
+        tile: int | None = None,
+    ) -> None:
+        self.model, self.labels, self.seed = model, _checked(labels), int(seed)
+        self.latent_seed = None if latent is not None else int(seed if latent_seed is None else latent_seed)
+        if self.latent_seed is not None:
+            latent = model.sample_latent(self.latent_seed)
+        self.latent = _checked_latent(np.asarray(latent, np.float32), model)
+        self._tile = TILE if tile is None else max(int(tile), LEAST_TILE)
+        known = np.arange(256, dtype=np.uint8)
+        known[model.scheme.n_classes :] = model.scheme.background
+        self._drawer = drawer_for(model, self.labels, self.latent, self.seed, known)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.labels.shape
+        return height, width
+
+    @property
+    def window(self) -> Window:
+        """All of the canvas."""
+        return Window.of_shape(self.shape)
+
+    @property
+    def um_per_px(self) -> float:
+        """Micrometers a pixel, the model's."""
+        return self.model.um_per_px
+
+    def affected(self, window: Window) -> Window:
+        """Return the pixels that can change when labels inside ``window`` change."""
+        return self._drawer.affected(window).clip(self.shape)
+
+    def render(
+        self,
+        window: Window | None = None,
+        *,
+        cancel: Callable[[], bool] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Draw a window.
+
+        Memory is bounded by the window and one tile, not by the canvas.
+
+        Parameters
+        ----------
+        window : Window, optional
+            What to draw, inside the canvas; all of it when absent.
+        cancel : callable, optional
+            Asked before each tile; drawing stops once it returns true.
+        progress : callable, optional
+            Told the share that is done, 0 to 1, after each tile.
+
+        Returns
+        -------
+        ndarray
+            uint8 (height, width, 3), RGB.
+
+        Raises
+        ------
+        Cancelled
+            If ``cancel`` returned true.
+        LabelMapError
+            If the window is empty or reaches outside the canvas.
+        DeviceError
+            If memory does not suffice even for small tiles.
+        """
+        window = self.window if window is None else Window(*window)
+        if window.is_empty or window.clip(self.shape) != window:
+            raise LabelMapError(
+                f"The window {tuple(window)} is empty or reaches outside the canvas of {self.shape[0]} x "
+                f"{self.shape[1]} px."
+            )
+        picture = np.empty((*window.shape, 3), np.uint8)
+        done = 0
+        pending = list(self._cut(window, self._tile))[::-1]
+        while pending:
+            if cancel is not None and cancel():
+                raise Cancelled("Drawing was cancelled.")
+            tile = pending.pop()
+            try:
+                drawn = self._drawer.draw(tile)
+            except (RuntimeError, MemoryError) as error:
+                pending += self._smaller(tile, error)
+                continue
+            picture[tile.relative_to(window).slices] = drawn
+            done += tile.area
+            if progress is not None:
+                progress(done / window.area)
+        return picture
+
+    def provenance(self) -> Provenance:
+        """Return what is needed to draw this canvas again: model, hashes, seeds, scale, size."""
+        latent = np.ascontiguousarray(self.latent, "<f4")
+        return Provenance(
+            model=self.model.name,
+            model_sha256=self.model.sha256,
+            seed=self.seed,
+            latent_seed=self.latent_seed,
+            latent_sha256=hashlib.sha256(latent.tobytes()).hexdigest(),
+            um_per_px=self.um_per_px,
+            size=self.shape,
+            extra={"device": self.model.device.type, "precision": self.model.precision},
+        )
+
+    def _cut(self, window: Window, tile: int) -> list[Window]:
+        """Leave a window that is hardly larger than a tile whole: each tile pays for a margin."""
+        if max(window.shape) <= tile * 1.34:
+            return [window]
+        return list(tile_windows(window, tile))
+
+    def _smaller(self, tile: Window, error: BaseException) -> list[Window]:
+        """Return quarters of a tile that did not fit into memory, or say that nothing fits."""
+        if not is_out_of_memory(error):
+            raise error
+        side = -(-max(tile.shape) // 2)
+        if side < LEAST_TILE or self._drawer.fixed_cost:
+            raise DeviceError(
+                f"Memory ran out on {self.model.device.type} while drawing {tile.height} x {tile.width} px; "
+                "close other programs or draw on another device."
+            ) from error
+        self._tile = min(self._tile, side)
+        return list(tile_windows(tile, side))
+
+
+def _checked(labels: object) -> npt.NDArray[np.uint8]:
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8 or labels.ndim != 2:
+        dtype = getattr(labels, "dtype", type(labels).__name__)
+        shape = getattr(labels, "shape", "unknown")
+        raise LabelMapError(
+            f"A canvas takes labels of dtype uint8 and shape (y, x), not {dtype} of shape {shape}."
+        )
+    if 0 in labels.shape or max(labels.shape) > MAX_SIDE:
+        raise LabelMapError(
+            f"A canvas has 1 to {MAX_SIDE} px a side, but these labels are {labels.shape[0]} x "
+            f"{labels.shape[1]} px."
+        )
+    return labels
+
+
+def _checked_latent(latent: npt.NDArray[np.float32], model: PaintModel) -> npt.NDArray[np.float32]:
+    if latent.ndim not in (1, 3) or latent.shape[0] != model.latent_size or 0 in latent.shape:
+        raise ModelError(
+            f"The model {model.name!r} takes latents of shape ({model.latent_size},) or ({model.latent_size}, "
+            f"y, x), not {latent.shape}."
+        )
+    if not np.isfinite(latent).all():
+        raise ModelError("The latent holds values that are not numbers; sample or load another.")
+    return latent

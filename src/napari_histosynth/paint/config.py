@@ -1,0 +1,121 @@
+"""What a paint training run is made of, read from a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_histosynth.core.errors import TrainingError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(_Section):
+    """The model to make."""
+
+    name: str
+    title: str = ""
+    preset: Literal["local", "paper"] = "local"
+    scheme: str
+    um_per_px: float = Field(gt=0)
+    latent_size: int = Field(64, gt=0)
+    architecture: dict[str, Any] = {}
+
+
+class DataSection(_Section):
+    """Where pictures come from, who is held out, how they are varied."""
+
+    table: str = ""
+    name_column: str = "name"
+    group_column: str = "patient ID"
+    held_out: tuple[str, ...] = ()
+    detail: tuple[float, ...] = (0.5, 0.35, 0.15)
+    jitter: float = Field(0.06, ge=0)
+
+
+class LossSection(_Section):
+    """Weights of the losses (paper, section 2.3; what the paper leaves out is said in the comments)."""
+
+    adversarial: Literal["hinge", "least-squares"] = "hinge"
+    perceptual: float = 10.0  # VGG-19's last convolution if its weights are at hand, else the discriminators'
+    vgg19: str = ""  # path of VGG-19 weights; empty looks into torch hub's cache
+    color: float = 5.0  # L1 of 8 px averages: holds the stain of the encoded picture
+    kl: float = 0.05  # keeps latents of pictures near N(0, I)
+    prior: float = Field(0.25, ge=0, lt=1)  # share of a batch drawn from N(0, I) instead of encoded
+
+
+class OptimizerSection(_Section):
+    """Adam and its schedule."""
+
+    learning_rate: float = Field(2e-4, gt=0)
+    discriminator_learning_rate: float = Field(2e-4, gt=0)
+    betas: tuple[float, float] = (0.0, 0.99)
+    schedule: Literal["linear", "paper"] = "linear"
+    average: float = 0.999
+
+
+class DiscriminatorSection(_Section):
+    """Widths of the discriminators."""
+
+    widths: tuple[int, ...] = (32, 64, 128, 192)
+    fine_widths: tuple[int, ...] = (24, 32, 48)
+    fine_crop: int = 64
+    instance_norm: bool = True
+
+
+class LoopSection(_Section):
+    """Length and size of the run."""
+
+    steps: int = Field(gt=0)
+    batch: int = Field(4, gt=0)
+    crop: int = Field(192, gt=0)
+    checkpoint_every: int = Field(250, gt=0)
+    sheet_every: int = Field(1000, ge=0)
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    seed: int = 0
+
+
+class CardSection(_Section):
+    """What the model's card must say about the data."""
+
+    data: str = ""
+    terms: str = ""
+    citation: str = ""
+
+
+class PaintConfig(_Section):
+    """A whole run: model, data, losses, optimizer, discriminators, loop, card."""
+
+    model: ModelSection
+    data: DataSection = DataSection()
+    loss: LossSection = LossSection()
+    optimizer: OptimizerSection = OptimizerSection()
+    discriminator: DiscriminatorSection = DiscriminatorSection()
+    loop: LoopSection
+    card: CardSection = CardSection()
+
+
+def read_config(path: Path) -> PaintConfig:
+    """Read and check a training configuration.
+
+    Raises
+    ------
+    TrainingError
+        If the file is missing, is not TOML, or a value does not fit; the sentence names the key.
+    """
+    try:
+        with path.open("rb") as file:
+            return PaintConfig.model_validate(tomllib.load(file))
+    except OSError as error:
+        raise TrainingError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise TrainingError(f"The configuration {path} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise TrainingError(f"In the configuration {path}, {key!r} is wrong: {first['msg']}.") from error

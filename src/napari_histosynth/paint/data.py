@@ -1,0 +1,244 @@
+"""Fields of H&E with their label maps, split by patient, as batches that are functions of the step."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.errors import TrainingError
+from napari_histosynth.paint.labels import labels_from_he, nuclei_mask, without_nuclei
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.core.tissue import TissueScheme
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which groups (patients, specimens) are held out of training.
+
+    Attributes
+    ----------
+    table : str
+        CSV file in the data folder; empty where every picture may be trained on.
+    name_column, group_column : str
+        Columns that hold the picture's name (without its ending) and its group.
+    held_out : tuple of str
+        Groups for testing only.
+    """
+
+    table: str = ""
+    name_column: str = "name"
+    group_column: str = "patient ID"
+    held_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Field:
+    """A picture with label maps of it, from detailed to sketched.
+
+    Attributes
+    ----------
+    name, group : str
+        Where it is from.
+    image : ndarray
+        uint8 (y, x, 3).
+    labels : tuple of ndarray
+        uint8 (y, x) each; the generator meets all of them, since people paint with more or less detail.
+    """
+
+    name: str
+    group: str
+    image: npt.NDArray[np.uint8]
+    labels: tuple[npt.NDArray[np.uint8], ...]
+
+
+def load_fields(
+    directory: Path, scheme: TissueScheme, um_per_px: float, split: Split, *, held_out: bool = False
+) -> list[Field]:
+    """Read a folder of training pictures.
+
+    The folder holds ``images/`` and either ``labels/`` (label maps, index or color PNGs of the scheme)
+    or ``masks/`` (nonzero where epithelium is), from which labels are made by :func:`labels_from_he` in
+    three degrees of detail: as found; with small lumina, goblets and clefts left to the generator; and, for
+    those who do not paint nuclei, without them.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder.
+    scheme : TissueScheme
+        Of the label maps.
+    um_per_px : float
+        Micrometers a pixel of the pictures.
+    split : Split
+        Who is held out.
+    held_out : bool
+        Whether to read the held-out groups instead of the others.
+
+    Raises
+    ------
+    TrainingError
+        If the folder, a table or a label map is missing, or nothing is left after the split.
+    """
+    from napari_histosynth.io import read_image, read_labels
+
+    images = directory / "images"
+    if not images.is_dir():
+        raise TrainingError(
+            f"There is no folder {images}; training data needs 'images' and 'masks' or 'labels'."
+        )
+    groups = _groups(directory, split)
+    fields = []
+    for path in sorted(p for p in images.iterdir() if p.suffix.lower() in PICTURES):
+        group = groups.get(path.stem, path.stem)
+        if (group in split.held_out) != held_out:
+            continue
+        image = read_image(path)
+        drawn = _beside(directory / "labels", path.stem)
+        mask = _beside(directory / "masks", path.stem)
+        if drawn is not None:
+            labels: tuple[npt.NDArray[np.uint8], ...] = (read_labels(drawn, scheme),)
+        elif mask is not None:
+            epithelium = read_image(mask)[..., 0] > 0
+            nuclei = nuclei_mask(image, um_per_px=um_per_px)
+            detailed = labels_from_he(image, um_per_px=um_per_px, epithelium=epithelium, nuclei=nuclei)
+            sketched = labels_from_he(
+                image,
+                um_per_px=um_per_px,
+                epithelium=epithelium,
+                nuclei=nuclei,
+                smallest_background_um2=60,
+                smallest_lumen_um2=400,
+            )
+            labels = (detailed, sketched, without_nuclei(sketched))
+        else:
+            raise TrainingError(f"{path.name} has neither a label map in 'labels' nor a mask in 'masks'.")
+        if any(one.shape != image.shape[:2] for one in labels):
+            raise TrainingError(f"The labels of {path.name} have another size than the picture.")
+        fields.append(Field(path.stem, group, image, labels))
+    if not fields:
+        raise TrainingError(f"No picture in {images} is left {'held out' if held_out else 'to train on'}.")
+    return fields
+
+
+class CropSampler:
+    """Crops in all eight symmetries with mild stain jitter; batch ``step`` is always the same.
+
+    Parameters
+    ----------
+    fields : sequence of Field
+        What to crop from.
+    crop : int
+        Side in pixels of the picture.
+    margin : int
+        Pixels of labels beyond each side of it; mirrored where the field ends.
+    batch : int
+        Crops a step.
+    seed : int
+        Of all choices.
+    detail : sequence of float
+        Probability of each of a field's label maps.
+    jitter : float
+        Standard deviation of the change of each stain's density, as a share.
+    """
+
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        *,
+        crop: int,
+        margin: int,
+        batch: int,
+        seed: int = 0,
+        detail: Sequence[float] = (0.5, 0.35, 0.15),
+        jitter: float = 0.06,
+    ) -> None:
+        smallest = min(min(field.image.shape[:2]) for field in fields)
+        if smallest < crop:
+            raise TrainingError(
+                f"The smallest picture is {smallest} px a side, less than the crop of {crop} px."
+            )
+        self.fields = list(fields)
+        self.crop, self.margin, self.batch_size, self.seed, self.jitter = crop, margin, batch, seed, jitter
+        self.detail = np.asarray(detail, float)
+        self._labels = [
+            [np.pad(one, margin, mode="symmetric") for one in field.labels] for field in self.fields
+        ]
+
+    def batch(self, step: int) -> dict[str, npt.NDArray[np.uint8]]:
+        """Return the crops of a step.
+
+        Returns
+        -------
+        dict
+            ``image`` uint8 (n, crop, crop, 3); ``labels`` uint8 (n, crop + 2 margin, crop + 2 margin).
+        """
+        rng = np.random.default_rng((self.seed, step))
+        images, labels = [], []
+        reach = self.crop + 2 * self.margin
+        for _ in range(self.batch_size):
+            number = int(rng.integers(len(self.fields)))
+            image, maps = self.fields[number].image, self._labels[number]
+            chances = self.detail[: len(maps)]
+            drawn = maps[int(rng.choice(len(maps), p=chances / chances.sum()))]
+            y = int(rng.integers(image.shape[0] - self.crop + 1))
+            x = int(rng.integers(image.shape[1] - self.crop + 1))
+            turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+            picture = jitter_stain(image[y : y + self.crop, x : x + self.crop], rng, self.jitter)
+            images.append(_turn(picture, turns, flip))
+            labels.append(_turn(drawn[y : y + reach, x : x + reach], turns, flip))
+        return {"image": np.stack(images), "labels": np.stack(labels)}
+
+
+def jitter_stain(
+    rgb: npt.NDArray[np.uint8], rng: np.random.Generator, spread: float
+) -> npt.NDArray[np.uint8]:
+    """Vary the stain of a picture mildly: scale the optical density of each channel and of all.
+
+    Parameters
+    ----------
+    rgb : ndarray
+        uint8 (y, x, 3).
+    rng : Generator
+        Source of the change.
+    spread : float
+        Standard deviation of the change, as a share of the density.
+    """
+    if spread <= 0:
+        return rgb
+    scale = 1 + spread * rng.standard_normal() + 0.5 * spread * rng.standard_normal(3)
+    table = 255 * (np.arange(1, 257)[:, None] / 256) ** np.clip(scale, 0.7, 1.3)
+    table = np.round(table).astype(np.uint8)
+    return np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1)
+
+
+def _turn(x: npt.NDArray[np.uint8], turns: int, flip: bool) -> npt.NDArray[np.uint8]:
+    x = np.rot90(x, turns)
+    return x[:, ::-1] if flip else x
+
+
+def _beside(folder: Path, stem: str) -> Path | None:
+    return next((p for p in (folder / f"{stem}{end}" for end in PICTURES) if p.exists()), None)
+
+
+def _groups(directory: Path, split: Split) -> dict[str, str]:
+    if not split.table:
+        return {}
+    path = directory / split.table
+    if not path.exists():
+        raise TrainingError(f"The table of groups {path} does not exist; the split by patient needs it.")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file, skipinitialspace=True))
+    missing = {split.name_column, split.group_column} - set(rows[0] if rows else ())
+    if missing:
+        raise TrainingError(f"{path} has no column {sorted(missing)[0]!r}.")
+    return {row[split.name_column].strip(): row[split.group_column].strip() for row in rows}

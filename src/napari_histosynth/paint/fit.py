@@ -1,0 +1,137 @@
+"""From a configuration and a folder of pictures to a model folder: what ``histosynth train paint`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.core.training import LoopSettings, load_checkpoint, make_fabric, train
+from napari_histosynth.paint.config import PaintConfig, read_config
+from napari_histosynth.paint.data import CropSampler, Split, load_fields
+
+if TYPE_CHECKING:
+    from napari_histosynth.paint.training import PaintTraining
+
+
+def train_paint(
+    config_path: Path,
+    data: Path,
+    run: Path,
+    out: Path | None = None,
+    *,
+    steps: int | None = None,
+    device: str = "auto",
+    threads: int = 0,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Train a paint model, or go on with a run that was stopped, and write it as a model folder.
+
+    Parameters
+    ----------
+    config_path : Path
+        The run as TOML (:class:`~napari_histosynth.paint.config.PaintConfig`).
+    data : Path
+        Folder with ``images/`` and ``masks/`` or ``labels/``.
+    run : Path
+        Folder of the run: checkpoint, losses, sheets of samples.
+    out : Path, optional
+        Model folder to write at the end; ``run / "model"`` when absent.
+    steps : int, optional
+        Overrides the configuration's length.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    threads : int
+        CPU threads, 0 for torch's own choice.
+    say : callable
+        Takes each line of progress.
+
+    Returns
+    -------
+    Path
+        The model folder.
+    """
+    config = read_config(config_path)
+    if steps is not None:
+        config = config.model_copy(update={"loop": config.loop.model_copy(update={"steps": steps})})
+    loop = config.loop
+    settings = LoopSettings(
+        steps=loop.steps,
+        checkpoint_every=loop.checkpoint_every,
+        sheet_every=loop.sheet_every,
+        device=device,
+        precision=loop.precision,
+        threads=threads,
+        seed=loop.seed,
+    )
+    training = prepare(config, data, say)
+    reached = train(training, run, settings, say)
+    out = run / "model" if out is None else out
+    export(training, settings, run, out, reached)
+    say(f"Wrote {out}.")
+    return out
+
+
+def prepare(config: PaintConfig, data: Path, say: Callable[[str], None] = print) -> PaintTraining:
+    """Read the data and build the networks of a run, untrained."""
+    from napari_histosynth.paint.training import PaintTraining, make_generator, margin_of
+
+    scheme = get_scheme(config.model.scheme)
+    wanted = config.data
+    split = Split(wanted.table, wanted.name_column, wanted.group_column, wanted.held_out)
+    say(f"Reading pictures and making label maps from {data}.")
+    fields = load_fields(data, scheme, config.model.um_per_px, split)
+    held_out = (
+        load_fields(data, scheme, config.model.um_per_px, split, held_out=True) if wanted.held_out else []
+    )
+    say(f"{len(fields)} pictures to train on, {len(held_out)} held out.")
+    sampler = CropSampler(
+        fields,
+        crop=config.loop.crop,
+        margin=margin_of(make_generator(config, scheme)),
+        batch=config.loop.batch,
+        seed=config.loop.seed,
+        detail=wanted.detail,
+        jitter=wanted.jitter,
+    )
+    shown = held_out or fields
+    return PaintTraining(config, scheme, sampler, shown[:: max(1, len(shown) // 6)][:6])
+
+
+def export(training: PaintTraining, settings: LoopSettings, run: Path, out: Path, step: int) -> None:
+    """Write the averaged networks of a run as a model folder."""
+    from napari_histosynth.zoo import ModelCard, write_folder
+
+    config = training.config
+    fabric = make_fabric(settings)
+    tensors = training.tensors_to_ship(fabric)
+    model = config.model
+    card = ModelCard(
+        name=model.name,
+        system="shi-gan",
+        preset=model.preset,
+        scheme=model.scheme,
+        um_per_px=model.um_per_px,
+        latent_size=model.latent_size,
+        architecture=model.architecture,
+        title=model.title or model.name,
+        data=config.card.data,
+        terms=config.card.terms,
+        citation=config.card.citation,
+        trained=f"{step} steps of {config.loop.batch} crops of {config.loop.crop} px",
+    )
+    write_folder(out, card, tensors)
+
+
+def export_checkpoint(
+    config_path: Path, data: Path, run: Path, out: Path, say: Callable[[str], None] = print
+) -> int:
+    """Write the model folder of a run's last checkpoint, without training; returns its step."""
+    config = read_config(config_path)
+    training = prepare(config, data, say)
+    step = load_checkpoint(run / "checkpoint.pt", training)
+    settings = replace(LoopSettings(config.loop.steps), precision=config.loop.precision, device="cpu")
+    export(training, settings, run, out, step)
+    return step

@@ -1,0 +1,237 @@
+"""A paint model, loaded and ready to draw."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_histosynth.core.device import choose_device, choose_precision
+from napari_histosynth.core.errors import ImageError, ModelError
+from napari_histosynth.core.noise import gaussian
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.paint.encoder import StyleEncoder
+from napari_histosynth.paint.network import LocalGenerator, build_generator
+from napari_histosynth.zoo import ModelCard, find_model, load_state, select
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.core.tissue import TissueScheme
+    from napari_histosynth.paint.paper import PaperGenerator
+
+#: Stream of the noise that latents are drawn from, apart from those of the generator.
+LATENT_STREAM = 0x1A7E
+
+
+@dataclass(frozen=True, eq=False)
+class PaintModel:
+    """A generator with what is known of it; make one with :func:`load_model`.
+
+    Attributes
+    ----------
+    card : ModelCard
+        Name, system, preset, scheme, scale, data and terms.
+    scheme : TissueScheme
+        Classes of the label maps it draws.
+    generator : LocalGenerator or PaperGenerator
+        Frozen, on :attr:`device`, in :attr:`dtype`.
+    encoder : StyleEncoder or None
+        Reads the latent of an H&E picture; imported models have none.
+    device : torch.device
+        Where it draws.
+    dtype : torch.dtype
+        In which number format.
+    latent_mean, latent_factor : ndarray
+        Where latents of real tissue lie: float32 (d,) and (d, d). Zero and one for N(0, I).
+    """
+
+    card: ModelCard
+    scheme: TissueScheme
+    generator: LocalGenerator | PaperGenerator
+    encoder: StyleEncoder | None
+    device: torch.device
+    dtype: torch.dtype
+    latent_mean: npt.NDArray[np.float32]
+    latent_factor: npt.NDArray[np.float32]
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.card.name
+
+    @property
+    def preset(self) -> str:
+        """Generator preset, "local" or "paper"."""
+        return self.card.preset
+
+    @property
+    def um_per_px(self) -> float:
+        """Scale of the pictures it draws, micrometers a pixel."""
+        return self.card.um_per_px
+
+    @property
+    def latent_size(self) -> int:
+        """Length of the latent."""
+        return self.card.latent_size
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights."""
+        return self.card.sha256
+
+    @property
+    def precision(self) -> str:
+        """Name of the number format, "bf16" or "fp32"."""
+        return "bf16" if self.dtype == torch.bfloat16 else "fp32"
+
+    def sample_latent(self, seed: int) -> npt.NDArray[np.float32]:
+        """Draw a latent at random: float32 (latent_size,), the same for the same seed everywhere."""
+        standard = gaussian(seed, LATENT_STREAM, 0, Window(0, 1, 0, self.latent_size))[0]
+        latent = self.latent_mean + self.latent_factor @ standard
+        # a matrix product may differ in the last bits between machines; a latent must not
+        return np.asarray(np.round(latent * 2**12) / 2**12, np.float32)
+
+    def encode(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Read the latent of an H&E picture, so that tissue can be drawn in its look.
+
+        Parameters
+        ----------
+        rgb : ndarray
+            uint8 (y, x, 3), at the model's scale, at least 32 px a side.
+
+        Returns
+        -------
+        ndarray
+            float32 (latent_size,).
+
+        Raises
+        ------
+        ModelError
+            If the model has no encoder.
+        ImageError
+            If the picture is not uint8 (y, x, 3) or too small.
+        """
+        if self.encoder is None:
+            raise ModelError(f"The model {self.name!r} has no encoder; choose one trained with this program.")
+        rgb = np.asarray(rgb)
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or min(rgb.shape[:2]) < 32:
+            raise ImageError(
+                f"An H&E picture must be uint8 (y, x, 3) of 32 px or more, not {rgb.dtype} {rgb.shape}."
+            )
+        picture = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device)
+        with torch.inference_mode(), self._lock:
+            mean, _ = self.encoder(picture.permute(2, 0, 1)[None].float() / 127.5 - 1)
+        return np.asarray(mean[0].cpu().numpy(), np.float32)
+
+    def draw(
+        self, labels: npt.NDArray[np.uint8], latent: npt.NDArray[np.float32], noise: Sequence[Any] = ()
+    ) -> npt.NDArray[np.uint8]:
+        """Run the generator once; :class:`~napari_histosynth.paint.canvas.Canvas` is the way to use it.
+
+        Parameters
+        ----------
+        labels : ndarray
+            uint8 (y, x), all inside the scheme, margin included.
+        latent : ndarray
+            float32 (d,) or (d, y, x).
+        noise : sequence of ndarray
+            float32 (fields, y, x) a level; local models only.
+
+        Returns
+        -------
+        ndarray
+            uint8 (h, w, 3).
+        """
+        with torch.inference_mode(), self._lock:
+            index = torch.from_numpy(np.ascontiguousarray(labels)).to(self.device).long()
+            table = torch.eye(self.generator.n_classes, dtype=self.dtype, device=self.device)
+            one_hot = table[index].permute(2, 0, 1)[None]
+            style = torch.from_numpy(np.ascontiguousarray(latent)).to(self.device, self.dtype)[None]
+            if isinstance(self.generator, LocalGenerator):
+                fields = [torch.from_numpy(field)[None].to(self.device, self.dtype) for field in noise]
+                drawn = self.generator(one_hot, style, fields)
+            else:
+                drawn = self.generator(one_hot, style)
+            rgb: npt.NDArray[np.uint8] = to_rgb(drawn)[0]
+        return rgb
+
+
+def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> PaintModel:
+    """Load a paint model.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a model that :func:`napari_histosynth.list_models` lists, or its folder.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    precision : str
+        "auto", "bf16" or "fp32". Pictures are the same to the bit on one device in one precision.
+
+    Returns
+    -------
+    PaintModel
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or its card or weights are damaged.
+    DeviceError
+        If the device or precision is not to be had.
+    """
+    folder = find_model(name_or_path)
+    where = choose_device(device)
+    card = folder.card
+    dtype = choose_precision(precision, where)
+    if card.preset == "paper" and precision == "auto":
+        dtype = torch.float32  # its weights come from fp32; nothing about it is live
+    tensors = folder.read_tensors()
+    # weights are read, not drawn: the meta device spares initializing millions of them
+    with torch.device("meta"):
+        generator = build_generator(**folder.generator_arguments())
+    load_state(generator, select(tensors, "generator."), folder.where)
+    encoder = None
+    if encoding := select(tensors, "encoder."):
+        encoder = StyleEncoder(card.latent_size)
+        load_state(encoder, encoding, folder.where)
+        encoder = encoder.eval().requires_grad_(False).to(where)
+    if isinstance(generator, LocalGenerator):
+        generator = generator.frozen(dtype)
+    else:
+        generator = generator.eval().requires_grad_(False).to(dtype=dtype)
+    size = card.latent_size
+    return PaintModel(
+        card=card,
+        scheme=folder.scheme(),
+        generator=generator.to(where),
+        encoder=encoder,
+        device=where,
+        dtype=dtype,
+        latent_mean=_latent_part(tensors, "latent.mean", (size,), np.zeros(size), folder.where),
+        latent_factor=_latent_part(tensors, "latent.factor", (size, size), np.eye(size), folder.where),
+    )
+
+
+def to_rgb(pictures: Tensor) -> npt.NDArray[np.uint8]:
+    """Turn pictures (n, 3, y, x) in [-1, 1] into uint8 (n, y, x, 3)."""
+    levels = torch.clamp(torch.round((pictures.float() + 1) * 127.5), 0, 255)
+    return np.asarray(levels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+
+
+def _latent_part(
+    tensors: dict[str, Tensor], key: str, shape: tuple[int, ...], default: npt.ArrayLike, where: str
+) -> npt.NDArray[np.float32]:
+    found = tensors.get(key)
+    if found is None:
+        return np.asarray(default, np.float32)
+    if tuple(found.shape) != shape:
+        raise ModelError(f"{where} holds {key!r} of shape {tuple(found.shape)} where {shape} belongs.")
+    return np.asarray(found.float().numpy(), np.float32)

@@ -1,0 +1,235 @@
+"""Train a paint model: label maps and H&E in, a generator with its encoder out (SHI-GAN, section 2.3)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from napari_histosynth.core.training import decayed, decayed_as_paper, update_average
+from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
+from napari_histosynth.paint.encoder import StyleEncoder
+from napari_histosynth.paint.model import to_rgb
+from napari_histosynth.paint.network import LocalGenerator, build_generator
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from napari_histosynth.core.tissue import TissueScheme
+    from napari_histosynth.paint.config import PaintConfig
+    from napari_histosynth.paint.data import CropSampler, Field
+
+#: Batches that settle the statistics of normalization for averaged weights.
+SETTLING_BATCHES = 24
+
+
+class PaintTraining:
+    """The networks, optimizers and losses of a run; a :class:`~napari_histosynth.core.training.Trainable`.
+
+    Parameters
+    ----------
+    config : PaintConfig
+        The run.
+    scheme : TissueScheme
+        Of the label maps.
+    sampler : CropSampler
+        Training crops with the margin that the generator needs.
+    shown : sequence of Field
+        Fields for the sheets of samples, held out if there are such.
+    """
+
+    def __init__(
+        self,
+        config: PaintConfig,
+        scheme: TissueScheme,
+        sampler: CropSampler,
+        shown: Sequence[Field] = (),
+    ) -> None:
+        self.config, self.scheme, self.sampler, self.shown = config, scheme, sampler, shown
+        torch.manual_seed(config.loop.seed)
+        self.generator = make_generator(config, scheme)
+        self.encoder = StyleEncoder(config.model.latent_size)
+        shape = config.discriminator
+        self.discriminator = MultiScaleDiscriminator(
+            scheme.n_classes, shape.widths, shape.fine_widths, shape.fine_crop, shape.instance_norm
+        )
+        self.average = copy.deepcopy(nn.ModuleDict({"generator": self.generator, "encoder": self.encoder}))
+        self.average.requires_grad_(False)
+        self.networks: dict[str, nn.Module] = {
+            "generator": self.generator,
+            "encoder": self.encoder,
+            "discriminator": self.discriminator,
+            "average": self.average,
+        }
+        adam = config.optimizer
+        self._drawn = [*self.generator.parameters(), *self.encoder.parameters()]
+        self._judged = list(self.discriminator.parameters())
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "generator": torch.optim.Adam(self._drawn, adam.learning_rate, adam.betas),
+            "discriminator": torch.optim.Adam(self._judged, adam.discriminator_learning_rate, adam.betas),
+        }
+
+    def batch(self, step: int) -> Mapping[str, Any]:
+        """Return the crops of a step."""
+        return self.sampler.batch(step)
+
+    def step(self, batch: Mapping[str, Any], step: int, fabric: Fabric) -> dict[str, float]:
+        """Update all networks once.
+
+        Discriminators judge real and drawn pictures in one pass, from which both sides take their gradients.
+        """
+        self._set_learning_rates(step)
+        image, labels = tensors(batch, self.scheme.n_classes, fabric.device)
+        weights = self.config.loss
+        n = len(image)
+        encoded = n - round(weights.prior * n)
+        with fabric.autocast():
+            mean, log_variance = self.encoder(image[:encoded])
+            latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+            latent = torch.cat([latent, torch.randn(n - encoded, latent.shape[1], device=latent.device)])
+            drawn = self.generator(labels, latent)
+            inner = _inside(labels, self.sampler.margin)
+            judged = self.discriminator(torch.cat([image, drawn]), torch.cat([inner, inner]))
+            verdicts = [verdict.float().split(n) for verdict, _ in judged]
+            discriminator_loss = _mean(self._discriminator_loss(*verdict) for verdict in verdicts)
+            adversarial = _mean(self._generator_loss(of_drawn) for _, of_drawn in verdicts)
+            perceptual = _mean(
+                F.l1_loss(f[n : n + encoded].float(), f[:encoded].detach().float())
+                for _, features in judged
+                for f in features
+            )
+            color = F.l1_loss(F.avg_pool2d(drawn[:encoded], 8), F.avg_pool2d(image[:encoded], 8))
+            kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
+            loss = adversarial + weights.perceptual * perceptual + weights.color * color + weights.kl * kl
+        _descend(self.optimizers["discriminator"], self._judged, discriminator_loss, retain_graph=True)
+        _descend(self.optimizers["generator"], self._drawn, loss)
+        update_average(
+            self.average,
+            nn.ModuleDict({"generator": self.generator, "encoder": self.encoder}),
+            step,
+            self.config.optimizer.average,
+        )
+        losses = {
+            "discriminator": discriminator_loss,
+            "adversarial": adversarial,
+            "perceptual": perceptual,
+            "color": color,
+            "kl": kl,
+        }
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def settled(self, fabric: Fabric) -> nn.ModuleDict:
+        """Return a copy of the averaged networks, ready to draw.
+
+        The averaged weights never saw the batches whose statistics their normalization holds: measure
+        those anew.
+        """
+        average = copy.deepcopy(self.average)
+        generator, encoder = average["generator"], average["encoder"]
+        norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over batches
+        generator.train()
+        with torch.no_grad(), fabric.autocast():
+            for number in range(SETTLING_BATCHES):
+                torch.manual_seed(number)
+                image, labels = tensors(self.sampler.batch(number), self.scheme.n_classes, fabric.device)
+                latent = encoder(image)[0]
+                generator(labels, latent)
+        return average.eval()
+
+    def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
+        """Draw labels, real tissue, the same in its own style, and in two random styles, row by row."""
+        from napari_histosynth.io import save_image
+
+        average = self.settled(fabric)
+        generator, encoder = average["generator"], average["encoder"]
+        side, margin = 256, self.sampler.margin
+        rows = []
+        for number, field in enumerate(self.shown):
+            rng = np.random.default_rng(number)
+            y, x = ((size - side) // 2 for size in field.image.shape[:2])
+            drawn = np.pad(field.labels[number % len(field.labels)], margin, mode="reflect")
+            crop = {
+                "image": field.image[None, y : y + side, x : x + side],
+                "labels": drawn[None, y : y + side + 2 * margin, x : x + side + 2 * margin],
+            }
+            image, labels = tensors(crop, self.scheme.n_classes, fabric.device)
+            latents = torch.as_tensor(
+                rng.standard_normal((2, self.config.model.latent_size)), dtype=torch.float32
+            ).to(fabric.device)
+            with torch.no_grad(), fabric.autocast():
+                torch.manual_seed(number)
+                latents = torch.cat([encoder(image)[0], latents])
+                pictures = generator(labels.expand(3, -1, -1, -1), latents)
+            inner = crop["labels"][0, margin:-margin, margin:-margin]
+            rows.append(np.hstack([self.scheme.encode(inner), crop["image"][0], *to_rgb(pictures)]))
+        if rows:
+            save_image(path, np.vstack(rows))
+
+    def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
+        """Return the weights of the averaged generator and encoder under their names in a model folder."""
+        return dict(self.settled(fabric).state_dict())
+
+    def _set_learning_rates(self, step: int) -> None:
+        adam, loop = self.config.optimizer, self.config.loop
+        factor = decayed(step, loop.steps) if adam.schedule == "linear" else decayed_as_paper(step)
+        rates = {"generator": adam.learning_rate, "discriminator": adam.discriminator_learning_rate}
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rates[name] * factor
+
+    def _discriminator_loss(self, real: Tensor, drawn: Tensor) -> Tensor:
+        if self.config.loss.adversarial == "hinge":
+            return F.relu(1 - real).mean() + F.relu(1 + drawn).mean()
+        return ((real - 1) ** 2).mean() + (drawn**2).mean()
+
+    def _generator_loss(self, drawn: Tensor) -> Tensor:
+        if self.config.loss.adversarial == "hinge":
+            return -drawn.mean()
+        return ((drawn - 1) ** 2).mean()
+
+
+def make_generator(config: PaintConfig, scheme: TissueScheme) -> nn.Module:
+    """Build the generator that a configuration names, untrained."""
+    model = config.model
+    return build_generator(model.preset, scheme.n_classes, model.latent_size, **model.architecture)
+
+
+def margin_of(generator: nn.Module) -> int:
+    """Return how many pixels of labels a generator needs beyond each side of its picture."""
+    return generator.margin if isinstance(generator, LocalGenerator) else 0
+
+
+def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Turn a batch of uint8 arrays into a picture in [-1, 1] and one-hot labels, channels last."""
+    image = torch.from_numpy(np.ascontiguousarray(batch["image"])).to(device)
+    labels = torch.from_numpy(np.ascontiguousarray(batch["labels"])).to(device)
+    image = image.permute(0, 3, 1, 2).float() / 127.5 - 1
+    # one-hot along the last axis, then viewed as channels: the memory format stays channels last
+    return image, F.one_hot(labels.long(), n_classes).permute(0, 3, 1, 2).float()
+
+
+def _mean(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).mean()
+
+
+def _inside(x: Tensor, margin: int) -> Tensor:
+    return x[..., margin:-margin, margin:-margin] if margin else x
+
+
+def _descend(
+    optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], loss: Tensor, retain_graph: bool = False
+) -> None:
+    """Take a step for some parameters alone, whatever else the loss depends on."""
+    gradients = torch.autograd.grad(loss, parameters, retain_graph=retain_graph, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    optimizer.step()
