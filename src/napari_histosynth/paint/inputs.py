@@ -1,0 +1,241 @@
+"""What a person gives to be drawn: latents, and label maps whose scheme and scale may be unknown."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from napari_histosynth.core.colors import hex_to_rgb
+from napari_histosynth.core.errors import HistosynthError, LabelMapError, ModelError
+from napari_histosynth.core.provenance import Provenance, ProvenanceError
+from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme, scheme_names
+from napari_histosynth.io import read_image, read_labels, read_provenance
+
+if TYPE_CHECKING:
+    from napari_histosynth.zoo import ModelCard
+
+# Scales that a picture of tissue may have, in um/px: what a file says beyond them was meant for a printer
+# (300 dpi is 85 um/px) or for nobody.
+_PLAUSIBLE_UM_PER_PX = (0.05, 20.0)
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A label map read from a file.
+
+    Attributes
+    ----------
+    labels : ndarray
+        uint8 (y, x), indices into :attr:`scheme`.
+    scheme : TissueScheme
+        What it is written in.
+    um_per_px : float
+        Its scale.
+    guessed : tuple of str
+        Which of ``"scheme"`` and ``"um_per_px"`` neither the caller nor the file said.
+    """
+
+    labels: Labels
+    scheme: TissueScheme
+    um_per_px: float
+    guessed: tuple[str, ...] = ()
+
+
+def read_label_file(
+    path: str | os.PathLike[str],
+    model_scheme: TissueScheme,
+    model_um_per_px: float,
+    *,
+    scheme: TissueScheme | None = None,
+    um_per_px: float | None = None,
+) -> LabelFile:
+    """Read a label map, finding out its scheme and scale where they are not given.
+
+    What the file says of itself (files of this package do) comes first. Otherwise the scheme is the first
+    that holds all of its colors, of: the model's own, if it is not built in; ``prostate-3``; ``colon-10``;
+    the model's. A map of gray index values is tried with the model's first. Where no pixel is a nucleus,
+    a scheme of three classes gives way to its counterpart of two. The scale is then the scheme's, if it
+    has one, else the model's.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Picture of class indices or class colors.
+    model_scheme : TissueScheme
+        Of the model that is to draw it.
+    model_um_per_px : float
+        Of the model that is to draw it.
+    scheme : TissueScheme, optional
+        Of the label map, if known.
+    um_per_px : float, optional
+        Micrometers a pixel of the label map, if known.
+
+    Returns
+    -------
+    LabelFile
+
+    Raises
+    ------
+    ImageError
+        If the file is no picture that can be read.
+    LabelMapError
+        If it fits no scheme; the sentence is that of the scheme it fits best.
+    """
+    guessed = []
+    record = _provenance(path)
+    if scheme is None:
+        scheme = _named_scheme(record)
+    if scheme is not None:
+        labels = read_labels(path, scheme)
+    else:
+        labels, scheme = _guess_scheme(path, model_scheme)
+        guessed.append("scheme")
+    if um_per_px is None:
+        um_per_px = read_scale(path)
+    if um_per_px is None:
+        um_per_px = scheme.um_per_px or model_um_per_px
+        guessed.append("um_per_px")
+    return LabelFile(labels, scheme, um_per_px, tuple(guessed))
+
+
+def read_scale(path: str | os.PathLike[str]) -> float | None:
+    """Return the micrometers a pixel that a picture file states.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Picture. Provenance of this package counts first, then the resolution in its header.
+
+    Returns
+    -------
+    float or None
+        None if there is none, or one that no picture of tissue has.
+    """
+    record = _provenance(path)
+    if record is not None and record.um_per_px is not None:
+        return record.um_per_px
+    with contextlib.suppress(OSError, SyntaxError, ValueError, ZeroDivisionError, TypeError):
+        with Image.open(path) as picture:
+            per_inch = float(picture.info.get("dpi", (0, 0))[0])
+        um_per_px = float(f"{25_400 / per_inch:.4g}")  # the header holds whole pixels a meter
+        if _PLAUSIBLE_UM_PER_PX[0] <= um_per_px <= _PLAUSIBLE_UM_PER_PX[1]:
+            return um_per_px
+    return None
+
+
+def read_latent(path: str | os.PathLike[str], card: ModelCard) -> npt.NDArray[np.float32]:
+    """Read a latent from a NumPy file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        ``.npy`` file of numbers, (latent_size,) or (1, latent_size), or (latent_size, y, x) for a look that
+        varies over the canvas.
+    card : ModelCard
+        Of the model that it is for.
+
+    Returns
+    -------
+    ndarray
+        float32 (latent_size,) or (latent_size, y, x).
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read, holds anything but numbers, or does not fit the model.
+    """
+    try:
+        latent = np.load(path, allow_pickle=False)  # a pickle may hold programs
+    except OSError as error:
+        raise ModelError(
+            f"Cannot read the latent {path}: {(error.strerror or 'it is damaged').lower()}."
+        ) from None
+    except (ValueError, EOFError):
+        raise ModelError(f"{path} is no NumPy file of numbers; save the latent with numpy.save.") from None
+    if not isinstance(latent, np.ndarray) or latent.dtype.kind not in "fiu":
+        raise ModelError(f"{path} is no NumPy array of numbers; save the latent with numpy.save.")
+    if latent.shape == (1, card.latent_size):
+        latent = latent[0]
+    if latent.ndim not in (1, 3) or latent.shape[0] != card.latent_size:
+        shape = " x ".join(map(str, latent.shape)) or "a single number"
+        raise ModelError(
+            f"The latent {path} is {shape}, but {card.name} takes {card.latent_size} numbers; give one of "
+            "that size."
+        )
+    if not np.isfinite(latent).all():
+        raise ModelError(f"The latent {path} holds values that are not finite; give one of numbers alone.")
+    return np.ascontiguousarray(latent, np.float32)
+
+
+def _provenance(path: str | os.PathLike[str]) -> Provenance | None:
+    """Return what a file says of itself; a malformed record counts as none."""
+    with contextlib.suppress(ProvenanceError):
+        return read_provenance(path)
+    return None
+
+
+def _named_scheme(record: Provenance | None) -> TissueScheme | None:
+    """Return the built-in scheme that a file names as its own."""
+    name = None if record is None else record.extra.get("scheme")
+    return get_scheme(name) if name in scheme_names() else None
+
+
+def _guess_scheme(path: str | os.PathLike[str], model_scheme: TissueScheme) -> tuple[Labels, TissueScheme]:
+    """Return a label map with the first scheme that it can be read in."""
+    candidates = list(_candidates(model_scheme, _holds_indices(path)))
+    for scheme in candidates:
+        with contextlib.suppress(LabelMapError):
+            labels = read_labels(path, scheme)
+            return labels, _without_nuclei(labels, scheme)
+    best = max(candidates, key=lambda scheme: _share_that_fits(path, scheme))
+    return read_labels(path, best), best  # raises: the sentence of the scheme that fits best
+
+
+def _candidates(model_scheme: TissueScheme, indices: bool) -> Iterator[TissueScheme]:
+    """Yield schemes to try, in order."""
+    if indices or model_scheme.name not in scheme_names():
+        yield model_scheme
+    yield from (get_scheme(name) for name in ("prostate-3", "colon-10") if name != model_scheme.name)
+    if not indices and model_scheme.name in scheme_names():
+        yield model_scheme
+
+
+def _without_nuclei(labels: Labels, scheme: TissueScheme) -> TissueScheme:
+    """Return the scheme of two classes where one of three is used without its third."""
+    name = scheme.name.removesuffix("-3") + "-2"
+    if (
+        scheme.name in scheme_names()
+        and scheme.n_classes == 4
+        and name in scheme_names()
+        and labels.max() < 3
+    ):
+        return get_scheme(name)
+    return scheme
+
+
+def _holds_indices(path: str | os.PathLike[str]) -> bool:
+    """Return whether a picture is gray: its values are indices, and tell less of the scheme than colors."""
+    with contextlib.suppress(OSError, SyntaxError, ValueError), Image.open(path) as picture:
+        return picture.mode in ("1", "L", "LA", "I", "F") or picture.mode.startswith("I;")
+    return False
+
+
+def _share_that_fits(path: str | os.PathLike[str], scheme: TissueScheme) -> float:
+    """Return the share of a picture's pixels that are of a scheme."""
+    try:
+        rgb = read_image(path)
+    except HistosynthError:  # deeper than 8 bits: no color picture in any case
+        return 0.0
+    if _holds_indices(path):
+        return float((rgb[..., 0] < scheme.n_classes).mean())
+    found, counts = np.unique(rgb.reshape(-1, 3), axis=0, return_counts=True)
+    known = np.array([hex_to_rgb(color) for entry in scheme.classes for color in entry.colors])
+    distance = np.linalg.norm(found[:, None].astype(float) - known[None], axis=-1).min(axis=1)
+    return float(counts[distance <= scheme.tolerance].sum() / counts.sum())
