@@ -180,12 +180,12 @@ class Canvas:
         """Return quarters of a tile that did not fit into memory, or say that nothing fits."""
         if not is_out_of_memory(error):
             raise error
-        side = -(-max(tile.shape) // 2)
-        if side < LEAST_TILE or self._drawer.fixed_cost:
+        if max(tile.shape) <= LEAST_TILE or self._drawer.fixed_cost:
             raise DeviceError(
                 f"Memory ran out on {self.model.device.type} while drawing {tile.height} x {tile.width} px; "
                 "close other programs or draw on another device."
             ) from error
+        side = max(-(-max(tile.shape) // 2), LEAST_TILE)
         self._tile = min(self._tile, side)
         return list(tile_windows(tile, side))
 

@@ -97,7 +97,10 @@ def prepare(config: PaintConfig, data: Path, say: Callable[[str], None] = print)
         jitter=wanted.jitter,
     )
     shown = held_out or fields
-    return PaintTraining(config, scheme, sampler, shown[:: max(1, len(shown) // 6)][:6])
+    training = PaintTraining(config, scheme, sampler, shown[:: max(1, len(shown) // 6)][:6])
+    compared = "the discriminators'" if training.vgg19 is None else "VGG-19's"
+    say(f"The perceptual loss compares {compared} features.")
+    return training
 
 
 def export(training: PaintTraining, settings: LoopSettings, run: Path, out: Path, step: int) -> None:

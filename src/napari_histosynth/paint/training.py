@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.model import to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
+from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -59,6 +60,8 @@ class PaintTraining:
         self.discriminator = MultiScaleDiscriminator(
             scheme.n_classes, shape.widths, shape.fine_widths, shape.fine_crop, shape.instance_norm
         )
+        vgg19 = find_vgg19(config.loss.vgg19)
+        self.vgg19 = None if vgg19 is None else PerceptualLoss(vgg19)
         self.average = copy.deepcopy(nn.ModuleDict({"generator": self.generator, "encoder": self.encoder}))
         self.average.requires_grad_(False)
         self.networks: dict[str, nn.Module] = {
@@ -99,11 +102,7 @@ class PaintTraining:
             verdicts = [verdict.float().split(n) for verdict, _ in judged]
             discriminator_loss = _mean(self._discriminator_loss(*verdict) for verdict in verdicts)
             adversarial = _mean(self._generator_loss(of_drawn) for _, of_drawn in verdicts)
-            perceptual = _mean(
-                F.l1_loss(f[n : n + encoded].float(), f[:encoded].detach().float())
-                for _, features in judged
-                for f in features
-            )
+            perceptual = self._perceptual(image, drawn, judged, encoded)
             color = F.l1_loss(F.avg_pool2d(drawn[:encoded], 8), F.avg_pool2d(image[:encoded], 8))
             kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
             loss = adversarial + weights.perceptual * perceptual + weights.color * color + weights.kl * kl
@@ -177,6 +176,23 @@ class PaintTraining:
     def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
         """Return the weights of the averaged generator and encoder under their names in a model folder."""
         return dict(self.settled(fabric).state_dict())
+
+    def _perceptual(
+        self,
+        image: Tensor,
+        drawn: Tensor,
+        judged: Sequence[tuple[Tensor, list[Tensor]]],
+        encoded: int,
+    ) -> Tensor:
+        """Compare features of pictures with those drawn in their look: VGG-19's, else the discriminators'."""
+        if self.vgg19 is not None:
+            return cast("Tensor", self.vgg19.to(image.device)(drawn[:encoded], image[:encoded]))
+        n = len(image)
+        return _mean(
+            F.l1_loss(f[n : n + encoded].float(), f[:encoded].detach().float())
+            for _, features in judged
+            for f in features
+        )
 
     def _set_learning_rates(self, step: int) -> None:
         adam, loop = self.config.optimizer, self.config.loop
