@@ -253,7 +253,7 @@ def test_larger_canvases_of_the_paper_are_blended_the_same_in_any_window(paper: 
 def test_blending_softens_the_border_of_generator_windows(paper: PaintModel) -> None:
     side = paper.generator.size
     stride = side - side // 4
-    labels, latent = _labels((side, side + 2 * stride)), paper.sample_latent(0)
+    labels, latent = np.full((side, side + 2 * stride), 1, np.uint8), paper.sample_latent(0)
     blended = Canvas(paper, labels, latent=latent).render().astype(float)
     cut = np.concatenate(
         [

@@ -48,7 +48,7 @@ def test_output_is_smaller_than_the_labels_by_the_margin(generator: LocalGenerat
 
 
 def test_receptive_field_follows_from_the_architecture(generator: LocalGenerator) -> None:
-    # a block reads 2 px of its input each way and labels 1 px farther, on each of five levels; a level's pixel
+    # a block reads 2 px of its input each way and labels 1 px farther, on each of five levels; its pixel
     # covers its stride: the last level needs 1 (to RGB) + 2, each coarser one half of that, rounded up, + 2;
     # the coarsest reads labels 1 px farther still
     need = 1 + 2

@@ -162,8 +162,8 @@ def train(
             bad = [name for name, value in losses.items() if value != value]
             if bad:
                 raise TrainingError(
-                    f"The loss {bad[0]!r} is not a number at step {step}; start again from the last checkpoint "
-                    "with a lower learning rate."
+                    f"The loss {bad[0]!r} is not a number at step {step}; start again from the last "
+                    "checkpoint with a lower learning rate."
                 )
             step += 1
             if step % settings.log_every == 0:

@@ -128,6 +128,8 @@ def nuclei_mask(rgb: npt.NDArray[np.uint8], *, um_per_px: float, shift: float = 
     hematoxylin = rgb2hed(rgb)[..., 0].astype(np.float32)
     hematoxylin = ndimage.gaussian_filter(hematoxylin, 0.5 / um_per_px)
     values = hematoxylin[tissue]
+    if np.ptp(values) < LEAST_NUCLEAR_CONTRAST:
+        return np.zeros(tissue.shape, bool)
     threshold = float(threshold_otsu(values))
     spread = float(values.std())
     if values[values > threshold].mean() - values[values <= threshold].mean() < LEAST_NUCLEAR_CONTRAST:

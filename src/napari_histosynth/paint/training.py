@@ -17,6 +17,7 @@ from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.model import to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
+from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
 
 if TYPE_CHECKING:
@@ -150,12 +151,14 @@ class PaintTraining:
 
         average = self.settled(fabric)
         generator, encoder = average["generator"], average["encoder"]
-        side, margin = 256, self.sampler.margin
+        side, margin = shown_side(generator), self.sampler.margin
         rows = []
         for number, field in enumerate(self.shown):
             rng = np.random.default_rng(number)
             y, x = ((size - side) // 2 for size in field.image.shape[:2])
-            drawn = np.pad(field.labels[number % len(field.labels)], margin, mode="reflect")
+            # those without nuclei (the third degree of detail) are shown only if they are trained on
+            detail = [i for i, chance in enumerate(self.config.data.detail[: len(field.labels)]) if chance]
+            drawn = np.pad(field.labels[detail[number % len(detail)]], margin, mode="symmetric")
             crop = {
                 "image": field.image[None, y : y + side, x : x + side],
                 "labels": drawn[None, y : y + side + 2 * margin, x : x + side + 2 * margin],
@@ -168,14 +171,19 @@ class PaintTraining:
                 torch.manual_seed(number)
                 latents = torch.cat([encoder(image)[0], latents])
                 pictures = generator(labels.expand(3, -1, -1, -1), latents)
-            inner = crop["labels"][0, margin:-margin, margin:-margin]
+            inner = crop["labels"][0, margin : margin + side, margin : margin + side]
             rows.append(np.hstack([self.scheme.encode(inner), crop["image"][0], *to_rgb(pictures)]))
         if rows:
             save_image(path, np.vstack(rows))
 
     def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
         """Return the weights of the averaged generator and encoder under their names in a model folder."""
-        return dict(self.settled(fabric).state_dict())
+        settled = self.settled(fabric)
+        return {
+            f"{part}.{name}": value
+            for part in ("generator", "encoder")
+            for name, value in folded_state(settled[part]).items()
+        }
 
     def _perceptual(
         self,
@@ -216,12 +224,20 @@ class PaintTraining:
 def make_generator(config: PaintConfig, scheme: TissueScheme) -> nn.Module:
     """Build the generator that a configuration names, untrained."""
     model = config.model
-    return build_generator(model.preset, scheme.n_classes, model.latent_size, **model.architecture)
+    architecture = dict(model.architecture)
+    if model.preset == "paper":
+        architecture["spectral_norm"] = True  # folded away when the model is written
+    return build_generator(model.preset, scheme.n_classes, model.latent_size, **architecture)
 
 
 def margin_of(generator: nn.Module) -> int:
     """Return how many pixels of labels a generator needs beyond each side of its picture."""
     return generator.margin if isinstance(generator, LocalGenerator) else 0
+
+
+def shown_side(generator: nn.Module) -> int:
+    """Return the side in pixels of the pictures on a sheet of samples."""
+    return 256 if isinstance(generator, LocalGenerator) else cast("PaperGenerator", generator).size
 
 
 def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
