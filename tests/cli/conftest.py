@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_histosynth.cli import app
+from napari_histosynth.cli.app import app
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import save_image
 

@@ -82,8 +82,3 @@ app.add_typer(train.app, name="train")
 app.command("demo", help=demo.DEMO_HELP)(demo.demo)
 app.command("examples", help=demo.EXAMPLES_HELP)(demo.examples)
 app.command("example", help=demo.EXAMPLE_HELP)(demo.example)
-
-
-def main() -> None:
-    """Run the command line; the entry point of ``histosynth``."""
-    app(prog_name="histosynth")

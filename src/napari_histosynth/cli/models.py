@@ -63,7 +63,7 @@ def list_command() -> None:
     from napari_histosynth.core.errors import ModelError
     from napari_histosynth.zoo import list_models, user_folder
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("title")
     table.add_column("system")
