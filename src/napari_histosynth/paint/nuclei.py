@@ -39,7 +39,7 @@ def scatter_nuclei(
     stroma: int | None = None,
     nuclei: int | None = None,
     epithelium_density: float = 6500.0,
-    stroma_density: float = 5500.0,
+    stroma_density: float = 6500.0,
     epithelium_size: tuple[float, float] = (10.5, 6.5),
     stroma_size: tuple[float, float] = (10.0, 3.8),
     stratification: float = 0.35,
