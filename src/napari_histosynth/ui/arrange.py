@@ -1,0 +1,41 @@
+"""How the layers lie in the window: side by side, or the labels over the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+OVERLAY_OPACITY = 0.25
+"""Opacity of labels that lie over the picture: classes can be told, and chromatin seen through them."""
+
+
+def grid_of(viewer: Any) -> Any:
+    """Return the viewer's grid; napari 0.9 keeps it in its canvas."""
+    canvas = getattr(viewer, "canvas", None)
+    return canvas.grid if canvas is not None else viewer.grid
+
+
+def show_scale_bar(viewer: Any) -> None:
+    """Show napari's scale bar."""
+    canvas = getattr(viewer, "canvas", None)
+    bar = canvas.overlays.scale_bar if canvas is not None else viewer.scale_bar
+    bar.visible = True
+
+
+def side_by_side(viewer: Any, labels: Any) -> None:
+    """Show labels on the left and the picture on the right; one can paint on either."""
+    grid = grid_of(viewer)
+    grid.stride = -1  # the layer on top, the labels, comes first
+    grid.shape = (1, -1)
+    grid.enabled = True
+    labels.opacity = 1.0
+
+
+def overlaid(viewer: Any, labels: Any) -> None:
+    """Show the labels over the picture, so that one paints on the H&E itself."""
+    grid_of(viewer).enabled = False
+    labels.opacity = OVERLAY_OPACITY
+
+
+def is_side_by_side(viewer: Any) -> bool:
+    """Return whether layers lie side by side."""
+    return bool(grid_of(viewer).enabled)

@@ -1,0 +1,139 @@
+"""The two layers of a canvas: labels in the colors and names of their scheme, and the picture under them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_histosynth.core.errors import SchemeError
+from napari_histosynth.core.tissue import TissueClass, TissueScheme, get_scheme
+
+LABELS_NAME = "Tissue"
+PICTURE_NAME = "H&E"
+METADATA_KEY = "histosynth"
+
+STRAY_COLOR = "#ff00ff"
+"""Color of values outside the scheme, which are drawn as background: they should catch the eye."""
+
+_BRUSH_UM = 25.0
+_UNIT = "um"
+
+
+def label_layer_arguments(scheme: TissueScheme, um_per_px: float) -> dict[str, Any]:
+    """Return the keyword arguments of a Labels layer that shows a scheme.
+
+    Parameters
+    ----------
+    scheme : TissueScheme
+        Scheme of the labels.
+    um_per_px : float
+        Micrometers a pixel.
+
+    Returns
+    -------
+    dict
+        Colors, class names for the status bar, scale in micrometers, and the scheme's name as metadata.
+    """
+    return {
+        "name": LABELS_NAME,
+        "colormap": scheme_colormap(scheme),
+        "features": scheme_features(scheme),
+        "scale": (um_per_px, um_per_px),
+        "units": (_UNIT, _UNIT),
+        "opacity": 1.0,
+        "metadata": {METADATA_KEY: {"scheme": scheme.name, "um_per_px": um_per_px}},
+    }
+
+
+def picture_layer_arguments(um_per_px: float) -> dict[str, Any]:
+    """Return the keyword arguments of the Image layer for the picture; see :func:`label_layer_arguments`."""
+    return {
+        "name": PICTURE_NAME,
+        "rgb": True,
+        "contrast_limits": (0, 255),
+        "scale": (um_per_px, um_per_px),
+        "units": (_UNIT, _UNIT),
+        "interpolation2d": "linear",
+    }
+
+
+def without_clashing_units(arguments: dict[str, Any], layers: Sequence[Any]) -> dict[str, Any]:
+    """Leave units out where other layers have others: napari warns of mixtures, and draws by none."""
+    if any(
+        str(unit) not in ("micrometer", _UNIT) for layer in layers for unit in getattr(layer, "units", ())
+    ):
+        return {key: value for key, value in arguments.items() if key != "units"}
+    return arguments
+
+
+def scheme_colormap(scheme: TissueScheme) -> Any:
+    """Return the colors of a scheme as a napari colormap; what is outside the scheme is magenta."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colors: dict[int | None, Any] = {entry.index: entry.color for entry in scheme.classes}
+    colors[None] = STRAY_COLOR
+    # the eraser paints the background value
+    return DirectLabelColormap(color_dict=colors, background_value=scheme.background)
+
+
+def scheme_features(scheme: TissueScheme) -> dict[str, list[Any]]:
+    """Return the table from which napari's status bar tells the class under the cursor."""
+    return {"index": [entry.index for entry in scheme.classes], "class": list(scheme.names)}
+
+
+def dress(layer: Any, scheme: TissueScheme, um_per_px: float) -> None:
+    """Give an existing Labels layer a scheme's colors, names and metadata."""
+    arguments = label_layer_arguments(scheme, um_per_px)
+    layer.colormap = arguments["colormap"]
+    layer.features = arguments["features"]
+    layer.metadata = {**layer.metadata, **arguments["metadata"]}
+
+
+def ready_brush(layer: Any, scheme: TissueScheme, um_per_px: float) -> None:
+    """Set a Labels layer to paint the scheme's most telling class with a brush of 25 um."""
+    layer.brush_size = float(np.clip(round(_BRUSH_UM / um_per_px), 2, 100))
+    layer.selected_label = painting_class(scheme).index
+    layer.mode = "paint"
+
+
+def layer_scheme(layer: Any) -> TissueScheme | None:
+    """Return the built-in scheme that a layer says it is written in, if it says so."""
+    try:
+        return get_scheme(str(layer.metadata[METADATA_KEY]["scheme"]))
+    except (KeyError, TypeError, SchemeError):
+        return None
+
+
+def layer_um_per_px(layer: Any) -> float | None:
+    """Return the micrometers a pixel of a layer; None if it has no such scale."""
+    try:
+        return float(layer.metadata[METADATA_KEY]["um_per_px"])
+    except (KeyError, TypeError, ValueError):
+        pass
+    scale = [float(step) for step in layer.scale[-2:]]
+    units = [str(unit) for unit in (getattr(layer, "units", None) or ())[-2:]]
+    square = len(scale) == 2 and np.isclose(scale[0], scale[1])
+    if square and (scale[0] != 1.0 or units == ["micrometer"] * 2) and set(units) <= {"micrometer", "pixel"}:
+        return scale[0]
+    return None
+
+
+def ground_class(scheme: TissueScheme) -> TissueClass:
+    """Return the class that a blank canvas is filled with: stroma, so that one sees tissue at once."""
+    names = ("non-epithelium", "non-reactive stroma", "loose stroma")
+    return _first_class(scheme, names)
+
+
+def painting_class(scheme: TissueScheme) -> TissueClass:
+    """Return the class that the brush starts with: epithelium, where there is some."""
+    return _first_class(scheme, ("epithelium", "epithelium (proliferative)"))
+
+
+def _first_class(scheme: TissueScheme, names: Sequence[str]) -> TissueClass:
+    """Return the first class of those names, or the first that is not background."""
+    for name in names:
+        if name in scheme.names:
+            return scheme.classes[scheme.index_of(name)]
+    return next((entry for entry in scheme.classes if entry.index != scheme.background), scheme.classes[0])

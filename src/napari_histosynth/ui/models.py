@@ -1,0 +1,42 @@
+"""Models that are loaded stay loaded: choosing one again, or in another dock, costs nothing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_histosynth.paint.model import PaintModel
+
+FAVORITE = "colon-3class"
+"""Model that a dock opens with, where it is there."""
+
+
+def load_cached(name_or_path: str | Path) -> PaintModel:
+    """Load a paint model, or return it if it was loaded before and its weights are the same.
+
+    Raises
+    ------
+    HistosynthError
+        As :func:`napari_histosynth.paint.model.load_model`.
+    """
+    from napari_histosynth.zoo import find_model
+
+    folder = find_model(name_or_path)
+    return _loaded(str(folder.path), folder.card.sha256)
+
+
+def model_names() -> list[str]:
+    """Return the names of the models that can be found, the favorite first."""
+    from napari_histosynth.zoo import list_models
+
+    return sorted((folder.name for folder in list_models()), key=lambda name: (name != FAVORITE, name))
+
+
+@lru_cache(maxsize=3)
+def _loaded(path: str, sha256: str) -> PaintModel:
+    """Load from a folder; the hash is part of the key, so that new weights are read."""
+    from napari_histosynth.paint.model import load_model
+
+    return load_model(path)

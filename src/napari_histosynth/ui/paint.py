@@ -1,0 +1,377 @@
+"""The dock "Paint tissue": what one sees of a :class:`~napari_histosynth.ui.painter.Painter`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from napari.viewer import Viewer
+from qtpy.QtCore import QCoreApplication, QEvent, Qt, QTimer
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.ui import arrange
+from napari_histosynth.ui.layers import METADATA_KEY
+from napari_histosynth.ui.lookpanel import LookPanel
+from napari_histosynth.ui.models import model_names
+from napari_histosynth.ui.opening import CanvasOpener
+from napari_histosynth.ui.painter import Painter
+from napari_histosynth.ui.palette import Palette, bind_keys, choose_class
+from napari_histosynth.ui.savebutton import SaveButton
+
+_WIDTH = 340  # px, leaves the canvas most of a laptop's screen
+_MOMENT = 400  # ms of drawing before a progress bar appears
+
+
+class PaintDock(QWidget):
+    """Paint tissue and watch it become H&E.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Where to paint.
+    open_model : str, optional
+        Model to load at once: the favorite, where nothing is said, or none if None.
+    """
+
+    def __init__(self, napari_viewer: Viewer, open_model: str | None = "") -> None:
+        super().__init__()
+        self.setObjectName("histosynth-paint")
+        self.viewer = napari_viewer
+        self.painter = Painter(napari_viewer)
+        self.opener = CanvasOpener(self.painter, self)
+        self._unbind: Callable[[], None] | None = None
+        self._docked = self._shut = False
+        self._milliseconds: float | None = None
+        self._busy = ""
+        self._watched: Any = None
+        self._build()
+        self._connect()
+        self._show_models()
+        self._show_canvas()
+        if open_model is not None:
+            self._open_model(open_model)
+
+    # ---- the widget
+
+    def _build(self) -> None:
+        """Lay out the dock: model, canvas, classes, look, view, saving, state."""
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(8, 6, 8, 6)
+        column.setSpacing(6)
+
+        self.models = QComboBox()
+        self.models.setObjectName("models")
+        self.models.setToolTip("Model that draws")
+        self.models.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.choose_folder = QPushButton("…")
+        self.choose_folder.setFixedWidth(34)
+        self.choose_folder.setObjectName("model-folder")
+        self.choose_folder.setToolTip("Choose the folder of a model")
+        column.addWidget(_heading("Model"))
+        column.addLayout(_row(self.models, self.choose_folder))
+        self.model_line = _small("", "model-line")
+        column.addWidget(self.model_line)
+
+        self.new_canvas = QPushButton("New canvas")
+        self.new_canvas.setObjectName("new-canvas")
+        self.new_canvas.setMenu(self.opener.menu())
+        column.addWidget(_heading("Canvas"))
+        column.addWidget(self.new_canvas)
+        self.canvas_line = _small("", "canvas-line")
+        column.addWidget(self.canvas_line)
+
+        self.palette_box = Palette()
+        column.addWidget(_heading("Classes", "keys 0 to 9 while you paint; H hides the labels"))
+        column.addWidget(self.palette_box)
+
+        self.look_panel = LookPanel(self.painter.looks)
+        column.addWidget(_heading("Look"))
+        column.addWidget(self.look_panel)
+
+        self.side_by_side = QPushButton("Side by side")
+        self.side_by_side.setObjectName("side-by-side")
+        self.side_by_side.setToolTip("Labels on the left, H&E on the right; you can paint on either")
+        self.overlay = QPushButton("Overlay")
+        self.overlay.setObjectName("overlay")
+        self.overlay.setToolTip("Labels over the H&E, see-through; you paint on the H&E itself")
+        self.views = QButtonGroup(self)
+        for index, button in enumerate((self.side_by_side, self.overlay)):
+            button.setCheckable(True)
+            self.views.addButton(button, index)
+        self.side_by_side.setChecked(True)
+        column.addWidget(_heading("View"))
+        column.addLayout(_row(self.side_by_side, self.overlay))
+
+        self.save = SaveButton()
+        column.addWidget(_heading("Save"))
+        column.addWidget(self.save)
+
+        self.progress = QProgressBar()
+        self.progress.setObjectName("progress")
+        self.progress.setRange(0, 100)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(10)
+        self.stop = QPushButton("Stop")
+        self.stop.setObjectName("stop")
+        self.stop.setToolTip("Draw the rest later")
+        self.progress_row = QWidget()
+        self.progress_row.setLayout(_row(self.progress, self.stop))
+        self.rest = QPushButton("Draw the rest")
+        self.rest.setObjectName("draw-rest")
+        self.status = _small("", "status")
+        column.addStretch(1)
+        column.addWidget(self.progress_row)
+        column.addWidget(self.rest)
+        column.addWidget(self.status)
+        self.progress_row.hide()
+        self.rest.hide()
+        self._slow = QTimer(self)
+        self._slow.setSingleShot(True)
+        self._slow.setInterval(_MOMENT)
+        self._slow.timeout.connect(self.progress_row.show)
+
+        area = QScrollArea()
+        area.setWidget(content)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        self.setMinimumWidth(_WIDTH)
+        self.setMaximumWidth(380)
+
+    def _connect(self) -> None:
+        """Connect what is pressed to the painter, and what it says to what is shown."""
+        painter = self.painter
+        self.models.activated.connect(self._choose_listed)
+        self.choose_folder.clicked.connect(self.ask_model_folder)
+        self.palette_box.chosen.connect(self._choose_class)
+        self.look_panel.chosen.connect(painter.choose_look)
+        self.look_panel.renewed.connect(painter.new_look)
+        self.look_panel.went_back.connect(painter.look_back)
+        self.views.idClicked.connect(self._arrange)
+        self.save.wanted.connect(painter.save)
+        self.stop.clicked.connect(painter.stop_drawing)
+        self.rest.clicked.connect(painter.draw_rest)
+        painter.model_changed.connect(self._show_models)
+        painter.canvas_changed.connect(self._show_canvas)
+        painter.look_changed.connect(self.look_panel.refresh)
+        painter.progressed.connect(self._show_progress)
+        painter.stroke_drawn.connect(self._show_stroke)
+        painter.held_changed.connect(self._show_held)
+        painter.tasks.busy.connect(self._show_busy)
+        painter.told.connect(show_info)
+        painter.warned.connect(show_warning)
+        painter.failed.connect(show_error)
+        self.viewer.layers.events.inserted.connect(self._on_layer_inserted)
+        self.destroyed.connect(painter.close)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(painter.close)
+
+    # ---- closing
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice when napari takes the widget out of its dock: that is how a plugin's dock is closed."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.shut_down()
+        return bool(super().event(event))
+
+    def shut_down(self) -> None:
+        """Disconnect from viewer and layers and stop all threads. Harmless when repeated."""
+        if self._shut:
+            return
+        self._shut = True
+        if self._unbind is not None:
+            self._unbind()
+            self._unbind = None
+        self._forget_layer()
+        self.viewer.layers.events.inserted.disconnect(self._on_layer_inserted)
+        self.painter.close()
+        self.setEnabled(False)
+
+    # ---- models
+
+    def _open_model(self, name: str) -> None:
+        """Load a model, or the first there is; go on with the labels that are selected, if they are ours."""
+        names = [name] if name else model_names()
+        if names:
+            self.painter.choose_model(names[0], self.opener.take_ours)
+        else:
+            show_error("No model was found; choose the folder of one with the … button.")
+
+    def _choose_listed(self, index: int) -> None:
+        self.painter.choose_model(self.models.itemData(index))
+
+    def ask_model_folder(self) -> None:
+        """Ask for the folder of a model and load it."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of a model (with a model.toml)")
+        if folder:
+            self.painter.choose_model(Path(folder))
+        self._show_models()
+
+    # ---- canvases
+
+    def _on_layer_inserted(self, event: Any) -> None:
+        """Take up an example that was opened from napari's own menu, if nothing is being painted."""
+        if METADATA_KEY in getattr(event.value, "metadata", {}) and self.painter.model is not None:
+            QCoreApplication.postEvent(self, QEvent(_TAKE_OURS))  # once napari is done inserting
+
+    def customEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Act on what was put off until napari was done."""
+        if event is not None and event.type() == _TAKE_OURS:
+            self.opener.take_ours()
+
+    # ---- what is shown
+
+    def _show_models(self) -> None:
+        """List the models that can be found, and the one in use."""
+        model = self.painter.model
+        self.models.clear()
+        for name in model_names():
+            self.models.addItem(name, name)
+        if model is not None:
+            if self.models.findText(model.name) < 0:
+                self.models.addItem(model.name, model.name)
+            self.models.setCurrentText(model.name)
+            self.palette_box.set_scheme(model.scheme)
+            self.model_line.setText(
+                f"{model.scheme.title} · {model.um_per_px:g} µm per pixel · {model.device}, {model.precision}"
+            )
+            self.model_line.setToolTip(f"{model.card.title}\n{model.card.terms}".strip())
+        else:
+            self.model_line.setText("no model loaded")
+        self._show_state()
+
+    def _show_canvas(self) -> None:
+        """Show what is painted on, and bind keys to it."""
+        if self._unbind is not None:
+            self._unbind()
+            self._unbind = None
+        self._forget_layer()
+        stage, model = self.painter.stage, self.painter.model
+        on = stage is not None and model is not None
+        for widget in (self.palette_box, self.side_by_side, self.overlay, self.save):
+            widget.setEnabled(on)
+        if stage is None or model is None:
+            self.canvas_line.setText("no canvas yet: start with an example")
+            self.palette_box.show_chosen(-1)
+            self.rest.hide()
+            return
+        height, width = stage.shape
+        um = model.um_per_px
+        self.canvas_line.setText(f"{width} × {height} px · {width * um:,.0f} × {height * um:,.0f} µm")
+        self._unbind = bind_keys(self.viewer, stage.labels, [stage.picture], model.scheme)
+        self._watched = stage.labels
+        stage.labels.events.selected_label.connect(self._show_class)
+        self._show_class()
+        arrange.show_scale_bar(self.viewer)
+        self._arrange(self.views.checkedId())
+
+    def _forget_layer(self) -> None:
+        """Stop watching which class the layer's brush holds."""
+        if self._watched is not None:
+            self._watched.events.selected_label.disconnect(self._show_class)
+            self._watched = None
+
+    def _show_class(self) -> None:
+        if self.painter.stage is not None:
+            self.palette_box.show_chosen(int(self.painter.stage.labels.selected_label))
+
+    def _choose_class(self, index: int) -> None:
+        if self.painter.stage is not None:
+            choose_class(self.viewer, self.painter.stage.labels, index)
+
+    def _arrange(self, index: int) -> None:
+        """Lay the layers side by side, or over one another."""
+        stage = self.painter.stage
+        if stage is not None:
+            all_in_sight = stage.view() == Window.of_shape(stage.shape)
+            show = arrange.side_by_side if index == 0 else arrange.overlaid
+            show(self.viewer, stage.labels)
+            if all_in_sight:
+                self.viewer.reset_view()  # there is more or less room now; a place that one looks at stays
+
+    def _show_progress(self, done: float) -> None:
+        """Show how far drawing is, once it takes a moment; a stroke makes no bar flicker."""
+        self.progress.setValue(round(done * 100))
+        if done >= 1.0:
+            self._slow.stop()
+            self.progress_row.hide()
+        elif not self._slow.isActive() and self.progress_row.isHidden():
+            self._slow.start()
+
+    def _show_held(self, pixels: int) -> None:
+        self.rest.setVisible(pixels > 0)
+        self.rest.setText(f"Draw the rest ({pixels / 1e6:.1f} megapixels)")
+
+    def _show_stroke(self, milliseconds: float) -> None:
+        self._milliseconds = milliseconds
+        self._show_state()
+
+    def _show_busy(self, what: str) -> None:
+        self._busy = what
+        self._show_state()
+
+    def _show_state(self) -> None:
+        """Say in the last line what is going on."""
+        model = self.painter.model
+        if self._busy:
+            text = self._busy
+        elif model is None:
+            text = ""
+        else:
+            text = f"{model.name} on {model.device}, {model.precision}"
+            if self._milliseconds is not None:
+                text += f"; last stroke {self._milliseconds:.0f} ms"
+        self.status.setText(text)
+
+
+_TAKE_OURS = QEvent.Type(QEvent.registerEventType())
+
+
+def _heading(text: str, note: str = "") -> QLabel:
+    """Return the heading of a section, with a note in small type."""
+    label = QLabel(f"<b>{text}</b>" + (f" <small>{note}</small>" if note else ""))
+    label.setContentsMargins(0, 4, 0, 0)
+    return label
+
+
+def _small(text: str, name: str) -> QLabel:
+    """Return a line of small text that wraps."""
+    label = QLabel(text)
+    label.setObjectName(name)
+    label.setWordWrap(True)
+    label.setStyleSheet("font-size: 11px;")
+    return label
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    """Return widgets side by side."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout

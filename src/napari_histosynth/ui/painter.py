@@ -1,0 +1,408 @@
+"""The controller behind the dock: it holds the model, the layers, the drawing thread and all connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
+
+from napari_histosynth.core.errors import HistosynthError, ModelError
+from napari_histosynth.core.tissue import Labels
+from napari_histosynth.ui import layers, prepare
+from napari_histosynth.ui.drawing import DrawingThread, Engine, Failed, Idle, Patch, Report, Strays
+from napari_histosynth.ui.follow import LabelsFollower
+from napari_histosynth.ui.look import Look, Looks
+from napari_histosynth.ui.models import load_cached
+from napari_histosynth.ui.save import Painting
+from napari_histosynth.ui.savequeue import SaveQueue
+from napari_histosynth.ui.stage import Stage
+from napari_histosynth.ui.tasks import Tasks
+
+if TYPE_CHECKING:
+    from napari_histosynth.core.tiles import Window
+    from napari_histosynth.paint.model import PaintModel
+
+
+class Painter(QObject):
+    """Paints one canvas in one viewer: follows its labels and keeps its H&E up to date.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where to paint.
+    load : callable
+        Loads a model by name or folder.
+    parent : QObject, optional
+        Qt parent.
+
+    Attributes
+    ----------
+    model_changed, canvas_changed, look_changed : Signal
+        The model, the layers, or the seeds are others now.
+    progressed : Signal of float
+        Share of the drawing that is done; 1 when nothing is left to draw.
+    stroke_drawn : Signal of float
+        Milliseconds from an edit to its pixels.
+    held_changed : Signal of int
+        About how many pixels were put off, by the user or by an error.
+    told : Signal of str
+        Something worth knowing, in one sentence.
+    warned : Signal of str
+        Something that was not done as it stands, in one sentence.
+    failed : Signal of str
+        What went wrong, in one sentence; the picture stays as it was.
+    """
+
+    model_changed = Signal()
+    canvas_changed = Signal()
+    look_changed = Signal()
+    progressed = Signal(float)
+    stroke_drawn = Signal(float)
+    held_changed = Signal(int)
+    told = Signal(str)
+    warned = Signal(str)
+    failed = Signal(str)
+    _reported = Signal(object)
+    _orphaned = Signal(str, object)
+
+    def __init__(
+        self,
+        viewer: Any,
+        load: Callable[[str | Path], PaintModel] = load_cached,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.model: PaintModel | None = None
+        self.looks = Looks()
+        self.stage: Stage | None = None
+        self.tasks = Tasks(self)
+        self._load = load
+        self._thread = DrawingThread(self._reported.emit)
+        self._reported.connect(self._on_report)
+        self._orphaned.connect(self._on_orphaned, Qt.ConnectionType.QueuedConnection)
+        self._follower: LabelsFollower | None = None
+        self._scene = 0
+        self._finished = 0  # orders to the thread that it has carried out
+        self._unseen = False  # pixels that the thumbnail does not show yet
+        self._strays_told: set[int] = set()
+        self._last_failure = ""
+        self._saving = SaveQueue(self.tasks, self.told.emit, self.failed.emit)
+        self._closed = False
+        viewer.layers.events.removed.connect(self._on_layer_removed)
+
+    # ---- model
+
+    def choose_model(self, name_or_path: str | Path, then: Callable[[], None] | None = None) -> None:
+        """Load a model in the background and draw with it.
+
+        Parameters
+        ----------
+        name_or_path : str or Path
+            As for :func:`napari_histosynth.load_model`.
+        then : callable, optional
+            Called once it is there.
+        """
+
+        def ready(model: PaintModel) -> None:
+            if self._use(model) and then is not None:
+                then()
+
+        def refused(sentence: str) -> None:
+            self.failed.emit(sentence)
+            self.model_changed.emit()  # whoever shows the choice goes back to what is in use
+
+        self.tasks.run(f"Loading {Path(name_or_path).name}", lambda: self._load(name_or_path), ready, refused)
+
+    def _use(self, model: PaintModel) -> bool:
+        """Take a model into use, converting the canvas if its classes are others."""
+        before, self.model = self.model, model
+        if self.stage is not None and before is not None and model is not before:
+            try:
+                self._carry_over(before, model)
+            except HistosynthError as error:
+                self.model = before
+                self.failed.emit(str(error))
+                self.model_changed.emit()
+                return False
+        self.model_changed.emit()
+        return True
+
+    def _carry_over(self, before: PaintModel, model: PaintModel) -> None:
+        """Draw the present labels with another model, converted to a new layer if need be."""
+        assert self.stage is not None
+        same_scale = bool(np.isclose(before.um_per_px, model.um_per_px, rtol=1e-3))
+        if before.scheme.names == model.scheme.names and same_scale:
+            self._strays_told.clear()
+            self._begin()
+            return
+        source, _ = before.scheme.sanitize(self.stage.labels.data)
+        origin = prepare.Origin(source, before.scheme, before.um_per_px, self.stage.labels.name)
+        converted = prepare.fitted(origin, model, nuclei=False)
+        self.stage.touched = True  # the labels of the other scheme are kept, out of sight
+        self.new_canvas(converted)
+
+    def _needs_model(self) -> PaintModel:
+        """Return the model, or raise ModelError."""
+        if self.model is None:
+            raise ModelError("No model is loaded; choose one first.")
+        return self.model
+
+    # ---- canvas
+
+    def new_canvas(self, labels: Labels, name: str = layers.LABELS_NAME) -> None:
+        """Put up a new canvas.
+
+        The layers of the one before go if nobody has painted on them, and are hidden otherwise.
+
+        Parameters
+        ----------
+        labels : ndarray
+            uint8 (y, x) in the model's scheme and scale; becomes the data of a new Labels layer.
+        name : str
+            Name of that layer.
+        """
+        model = self._needs_model()
+        self._leave(put_away=True)
+        arguments = layers.label_layer_arguments(model.scheme, model.um_per_px)
+        arguments = layers.without_clashing_units({**arguments, "name": name}, self.viewer.layers)
+        layer = self.viewer.add_labels(labels, **arguments)
+        self._take_up(layer)
+        self.viewer.reset_view()
+
+    def paint_on(self, layer: Any) -> None:
+        """Paint on a Labels layer that is there already, in place.
+
+        Raises
+        ------
+        HistosynthError
+            If no model is loaded, or the layer cannot be a canvas; see :func:`prepare.origin_of_layer`.
+        """
+        model = self._needs_model()
+        prepare.origin_of_layer(layer, model)
+        if self.stage is not None and self.stage.labels is layer:
+            self.stage.touched = True
+            self._leave(put_away=False)
+        else:
+            self._leave(put_away=True)
+        layers.dress(layer, model.scheme, model.um_per_px)
+        self._take_up(layer)
+        assert self.stage is not None
+        self.stage.touched = True  # somebody's work: never removed by us
+
+    def _take_up(self, layer: Any) -> None:
+        """Begin to follow and draw a layer."""
+        model = self._needs_model()
+        self.stage = Stage(self.viewer, layer, model.um_per_px, self)
+        layers.ready_brush(layer, model.scheme, model.um_per_px)
+        self.viewer.layers.selection.active = layer
+        self._strays_told.clear()
+        if self.looks.renewed_for_canvas():
+            self.look_changed.emit()
+        self._begin()
+        self._follower = LabelsFollower(
+            layer, edited=self._on_edited, compare=self._on_compare, replaced=self._on_replaced
+        )
+        self.canvas_changed.emit()
+
+    def _leave(self, *, put_away: bool) -> None:
+        """Let go of the present canvas to make room for another."""
+        stage = self._release()
+        if stage is not None:
+            stage.close(remove=put_away and not stage.touched, hide=put_away)
+            if not put_away and stage.picture in self.viewer.layers:
+                self.viewer.layers.remove(stage.picture)
+            stage.deleteLater()
+
+    def _let_be(self) -> None:
+        """Let go of the present canvas, leaving its layers as they are."""
+        stage = self._release()
+        if stage is not None:
+            stage.close()
+            stage.deleteLater()
+        self.progressed.emit(1.0)
+        self.canvas_changed.emit()
+
+    def _release(self) -> Stage | None:
+        """Stop following and drawing; return what was painted on."""
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+        stage, self.stage = self.stage, None
+        if stage is not None:
+            self._thread.end()
+            self._scene += 1
+            self._saving.give_up()
+        return stage
+
+    def _begin(self) -> None:
+        """Draw all of the present labels anew."""
+        assert self.stage is not None
+        self._scene += 1
+        self._saving.give_up()
+        self._thread.look_at(self.stage.view())
+        self._thread.begin(
+            self._scene, self.stage.labels.data, self._needs_model().scheme, self._engine_maker()
+        )
+        self.progressed.emit(0.0)
+
+    def _engine_maker(self) -> Callable[[Labels], Engine]:
+        """Return what builds the engine for the present model and look, on the drawing thread."""
+        model, look = self._needs_model(), self.looks.present
+
+        def make(labels: Labels) -> Engine:
+            from napari_histosynth.paint.canvas import Canvas
+
+            return Canvas(model, labels, seed=look.seed, latent_seed=look.latent_seed)
+
+        return make
+
+    # ---- look
+
+    def choose_look(self, look: Look) -> None:
+        """Draw with other seeds."""
+        self._redraw_if(self.looks.choose(look))
+
+    def new_look(self) -> None:
+        """Draw with new seeds where they are not locked."""
+        self._redraw_if(self.looks.renew())
+
+    def look_back(self) -> None:
+        """Draw with the seeds before these."""
+        self._redraw_if(self.looks.back())
+
+    def _redraw_if(self, changed: bool) -> None:
+        """Draw all anew if the look has changed."""
+        if changed and self.stage is not None:
+            self._thread.look_at(self.stage.view())
+            self._thread.remake(self._engine_maker())
+            self.progressed.emit(0.0)
+        self.look_changed.emit()
+
+    # ---- drawing
+
+    def stop_drawing(self) -> None:
+        """Put off what is left to draw."""
+        self._thread.hold()
+
+    def draw_rest(self) -> None:
+        """Draw what was put off."""
+        self.progressed.emit(0.0)
+        self._thread.resume()
+
+    @property
+    def is_drawing(self) -> bool:
+        """Whether anything is being drawn, or an edit may still have to be."""
+        return self.stage is not None and self._finished != self._thread.orders
+
+    # ---- saving
+
+    def save(self, files: dict[str, Path]) -> None:
+        """Save the canvas once all of it is drawn.
+
+        Parameters
+        ----------
+        files : dict of str to Path
+            Where to write each of :data:`napari_histosynth.ui.save.KINDS` that is wanted; what is there is
+            replaced, so ask first.
+        """
+        if self.stage is None:
+            self.failed.emit("There is no canvas to save; make one first.")
+            return
+        self._saving.add(files)
+        self._thread.ask_snapshot()
+
+    # ---- what comes in
+
+    def _on_edited(self, window: Window) -> None:
+        if self.stage is not None:
+            self.stage.touched = True
+            self._thread.look_at(self.stage.view())
+            self._thread.edited(window)
+
+    def _on_compare(self) -> None:
+        if self.stage is not None:
+            self._thread.look_at(self.stage.view())
+            self._thread.compare()
+
+    def _on_replaced(self) -> None:
+        """Follow a layer to its new data, if it can still be painted on."""
+        stage, model = self.stage, self._needs_model()
+        if stage is None:
+            return
+        try:
+            prepare.origin_of_layer(stage.labels, model)
+        except HistosynthError as error:
+            self.failed.emit(str(error))
+            self._let_be()
+            return
+        stage.touched = True
+        if stage.shape == stage.pixels.shape[:2]:
+            self._thread.compare(stage.labels.data)
+        else:
+            stage.resize()
+            self._begin()
+            self.canvas_changed.emit()
+
+    def _on_report(self, report: Report) -> None:
+        """Act on what the drawing thread says, on the main thread."""
+        if self._closed or self.stage is None or report.scene != self._scene:
+            return
+        if isinstance(report, Patch):
+            self._last_failure = ""
+            self.stage.write(report.pieces)
+            self._thread.look_at(self.stage.view())
+            if report.since is not None:
+                self.stage.touched = True
+                self.stroke_drawn.emit((time.perf_counter() - report.since) * 1000)
+            self._unseen = True
+            self.progressed.emit(report.done)
+        elif isinstance(report, Idle):
+            self._saving.give_up()
+            if self._unseen:
+                self.stage.refresh_thumbnail()
+            self._unseen = False
+            self._finished = report.orders
+            self.held_changed.emit(report.held)
+            self.progressed.emit(1.0)
+        elif isinstance(report, Strays):
+            new = {value: count for value, count in report.values.items() if value not in self._strays_told}
+            if new:
+                self._strays_told |= set(new)
+                self.warned.emit(self._needs_model().scheme.describe_strays(new))
+        elif isinstance(report, Failed):
+            if report.sentence != self._last_failure:  # one sentence, not one a stroke
+                self.failed.emit(report.sentence)
+            self._last_failure = report.sentence
+        else:
+            scheme = self._needs_model().scheme
+            self._saving.write(Painting(self.stage.pixels.copy(), report.labels, scheme, report.provenance))
+
+    def _on_layer_removed(self, event: Any) -> None:
+        """Let go of the canvas when one of its layers is removed."""
+        if self.stage is not None and self.stage.holds(event.value):
+            what = "labels" if event.value is self.stage.labels else "H&E"
+            other = self.stage.picture if event.value is self.stage.labels else self.stage.labels
+            self._let_be()
+            self._orphaned.emit(what, other)
+
+    def _on_orphaned(self, what: str, other: Any) -> None:
+        """Say that a layer is gone, unless all are: the viewer closes, or its user cleans up."""
+        if not self._closed and other in self.viewer.layers:
+            self.told.emit(f"The {what} layer was removed, so nothing is drawn any more; make a new canvas.")
+
+    def close(self) -> None:
+        """Disconnect everything and stop the threads; layers stay as they are. Harmless when repeated."""
+        if self._closed:
+            return
+        self._closed = True
+        self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        stage = self._release()
+        if stage is not None:
+            stage.close()
+        self._thread.close()
+        self.tasks.close()
