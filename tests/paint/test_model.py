@@ -1,0 +1,129 @@
+"""Loading paint models: what fits, what is refused, what latents are."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_histosynth.core.errors import DeviceError, ImageError, ModelError
+from napari_histosynth.paint.encoder import StyleEncoder
+from napari_histosynth.paint.model import PaintModel, load_model
+from napari_histosynth.paint.network import build_generator
+from napari_histosynth.zoo import ModelCard, write_folder
+
+SHAPE = {"widths": [8, 8, 8, 8, 8], "hidden": [4] * 5}
+
+
+def _write(path: Path, **extra: torch.Tensor) -> Path:
+    torch.manual_seed(0)
+    tensors = {f"generator.{k}": v for k, v in build_generator("local", 4, 4, **SHAPE).state_dict().items()}
+    tensors |= {f"encoder.{k}": v for k, v in StyleEncoder(4).state_dict().items()}
+    card = ModelCard(
+        name=path.name, system="shi-gan", preset="local", scheme="colon-3", um_per_px=0.5, latent_size=4,
+        architecture=SHAPE,
+    )  # fmt: skip
+    write_folder(path, card, tensors | extra)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> PaintModel:
+    return load_model(_write(tmp_path_factory.mktemp("m") / "whole"), device="cpu", precision="fp32")
+
+
+def test_a_latent_follows_from_its_seed(model: PaintModel) -> None:
+    first, again, other = model.sample_latent(5), model.sample_latent(5), model.sample_latent(6)
+    np.testing.assert_array_equal(first, again)
+    assert first.shape == (4,)
+    assert first.dtype == np.float32
+    assert (first != other).any()
+
+
+def test_latents_are_standard_normal_unless_the_model_says_otherwise(model: PaintModel) -> None:
+    drawn = np.stack([model.sample_latent(seed) for seed in range(1500)])
+    assert np.abs(drawn.mean(0)).max() < 0.1
+    assert np.abs(np.cov(drawn.T) - np.eye(4)).max() < 0.12
+
+
+def test_a_model_may_say_where_its_latents_lie(tmp_path: Path) -> None:
+    mean, factor = torch.tensor([3.0, 0, 0, -3]), torch.eye(4) * 0.5
+    placed = load_model(
+        _write(tmp_path / "placed", **{"latent.mean": mean, "latent.factor": factor}), device="cpu"
+    )
+    drawn = np.stack([placed.sample_latent(seed) for seed in range(1500)])
+    assert np.abs(drawn.mean(0) - mean.numpy()).max() < 0.06
+    assert np.abs(drawn.std(0) - 0.5).max() < 0.05
+
+
+def test_a_misshapen_latent_part_is_refused(tmp_path: Path) -> None:
+    folder = _write(tmp_path / "bad", **{"latent.mean": torch.zeros(5)})
+    with pytest.raises(ModelError, match=r"latent.mean.*\(5,\).*\(4,\)"):
+        load_model(folder, device="cpu")
+
+
+def test_the_encoder_reads_pictures_of_any_size(model: PaintModel) -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (70, 45, 3), np.uint8)
+    assert model.encode(picture).shape == (4,)
+    mirrored = model.encode(np.ascontiguousarray(picture[:, ::-1]))
+    # the look does not depend on where things are, but for the convolutions' own lattice
+    assert np.abs(mirrored - model.encode(picture)).max() < 0.5
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3), np.float32), np.zeros((20, 40, 3), np.uint8)],
+)
+def test_what_is_no_picture_has_no_latent(model: PaintModel, picture: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="32 px or more"):
+        model.encode(picture)
+
+
+def test_a_model_without_encoder_says_so(tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="no encoder"):
+        load_model(tiny_model, device="cpu").encode(np.zeros((40, 40, 3), np.uint8))
+
+
+def test_precision_and_device_are_known(model: PaintModel, tiny_model: Path) -> None:
+    assert (model.precision, model.device.type) == ("fp32", "cpu")
+    assert load_model(tiny_model, device="cpu", precision="bf16").precision == "bf16"
+    with pytest.raises(DeviceError):
+        load_model(tiny_model, device="abacus")
+
+
+def test_bf16_draws_nearly_the_same(tiny_model: Path) -> None:
+    from napari_histosynth.paint.canvas import Canvas
+
+    labels = np.random.default_rng(0).integers(0, 4, (8, 8), np.uint8).repeat(8, 0).repeat(8, 1)
+    exact, rough = (
+        Canvas(load_model(tiny_model, device="cpu", precision=name), labels).render().astype(int)
+        for name in ("fp32", "bf16")
+    )
+    assert np.abs(exact - rough).mean() < 2
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "missing", "pickle"])
+def test_damaged_weights_are_one_sentence(tiny_model: Path, tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(tiny_model, folder)
+    weights = folder / "weights.safetensors"
+    content = weights.read_bytes()
+    if damage == "truncated":
+        weights.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif damage == "pickle":
+        weights.write_bytes(b"\x80\x04cos\nsystem\n")
+    else:
+        weights.unlink()
+    with pytest.raises(ModelError) as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_model_lists_the_known_ones() -> None:
+    with pytest.raises(ModelError, match="no-such-model"):
+        load_model("no-such-model")

@@ -1,0 +1,97 @@
+"""The models that ship: they load, fit their cards, and draw what a pathologist would call H&E."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.io import read_labels
+from napari_histosynth.paint.canvas import Canvas
+from napari_histosynth.paint.examples import example_labels
+from napari_histosynth.paint.labels import labels_from_he
+from napari_histosynth.paint.model import PaintModel, load_model
+from napari_histosynth.paint.render import render_labels
+
+
+@pytest.fixture(scope="module")
+def model() -> PaintModel:
+    return load_model("colon-3class", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def labels() -> np.ndarray:
+    return example_labels("crypts-cross", (256, 256), 0.62, seed=2)
+
+
+def test_every_shipped_model_is_whole(repository: Path) -> None:
+    folders = sorted(path.parent for path in (repository / "models").glob("*/model.toml"))
+    assert folders
+    total = 0
+    for folder in folders:
+        loaded = load_model(folder, device="cpu")
+        size = (folder / "weights.safetensors").stat().st_size
+        assert size <= 16e6
+        total += size
+        card = (folder / "card.md").read_text()
+        for said in (loaded.card.data, loaded.card.terms):
+            assert said
+        for heading in ("## Data", "## Terms", "## Training", "## Quality", "## Failure modes"):
+            assert heading in card
+    assert total <= 80e6
+
+
+def test_classes_have_the_colors_of_h_and_e(model: PaintModel, labels: np.ndarray) -> None:
+    for look in range(4):
+        drawn = Canvas(model, labels, seed=0, latent_seed=look).render().astype(float)
+        background, stroma, epithelium, nuclei = (drawn[labels == value].mean(0) for value in range(4))
+        assert background.min() > 210
+        assert nuclei.mean() < min(stroma.mean(), epithelium.mean()) - 15
+        # hematoxylin and eosin both spare blue and take green most
+        for tissue in (stroma, epithelium, nuclei):
+            assert tissue[1] < tissue[0]
+            assert tissue[1] < tissue[2]
+
+
+def test_drawn_nuclei_are_where_the_labels_say(model: PaintModel, labels: np.ndarray) -> None:
+    drawn = Canvas(model, labels, seed=0, latent_seed=0).render()
+    found = labels_from_he(drawn, um_per_px=0.62, epithelium=(labels == 2) | (labels == 3))
+    both = ((found == 3) & (labels == 3)).sum()
+    assert 2 * both / ((found == 3).sum() + (labels == 3).sum()) > 0.5
+
+
+def test_looks_differ_and_textures_do_not_repeat(model: PaintModel) -> None:
+    flat = np.ones((192, 192), np.uint8)
+    first, other = (Canvas(model, flat, seed=0, latent_seed=look).render().astype(float) for look in (0, 1))
+    assert np.abs(first.mean((0, 1)) - other.mean((0, 1))).max() > 3
+    gray = first.mean(2) - first.mean()
+    power = np.abs(np.fft.fft2(gray)) ** 2
+    correlation = np.fft.ifft2(power).real / power.sum() * gray.size
+    correlation /= correlation[0, 0]
+    far = np.ones_like(correlation, bool)
+    far[:12, :12] = far[:12, -12:] = far[-12:, :12] = far[-12:, -12:] = False
+    assert correlation[far].max() < 0.35
+
+
+def test_windows_join_in_the_precision_that_is_used(model: PaintModel, labels: np.ndarray) -> None:
+    canvas = Canvas(model, labels, seed=1)
+    whole = canvas.render()
+    from napari_histosynth.core.tiles import Window
+
+    for window in (Window(3, 100, 7, 201), Window(101, 256, 33, 34), Window(0, 256, 255, 256)):
+        part = canvas.render(window).astype(int)
+        assert np.abs(part - whole[window.slices]).max() <= 1
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["2-class-prostate-2", "3-class-prostate-3"])
+def test_the_authors_label_maps_become_tissue(model: PaintModel, histosynth_data: Path, name: str) -> None:
+    scheme = get_scheme(f"prostate-{name[0]}")
+    labels = read_labels(histosynth_data / "seed-label-maps" / f"{name}.png", scheme)[:256, :256]
+    rendering = render_labels(model, labels, scheme=scheme, um_per_px=1.0)
+    assert rendering.image.shape == (*labels.shape, 3)
+    assert (rendering.labels == 3).any()
+    inside = rendering.labels == 3
+    assert rendering.image[inside].mean() < rendering.image[rendering.labels == 1].mean() - 10
