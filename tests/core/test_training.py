@@ -146,10 +146,10 @@ def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(SaveError, match="No space left"):
+    with pytest.raises(SaveError, match="disk is full"):
         train(Line(), tmp_path, _settings(9), _silent)
     assert (tmp_path / loop.CHECKPOINT).read_bytes() == kept
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob("*.tmp*"))
 
 
 def test_averages_follow_slowly() -> None:

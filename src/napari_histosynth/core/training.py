@@ -8,7 +8,6 @@ goes on as if it had not been.
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_histosynth.core.errors import SaveError, TrainingError
+from napari_histosynth.core.atomic import atomic_path
+from napari_histosynth.core.errors import TrainingError
 
 if TYPE_CHECKING:
     import torch
@@ -194,15 +194,11 @@ def save_checkpoint(path: Path, trainable: Trainable, step: int) -> None:
         "networks": {name: network.state_dict() for name, network in trainable.networks.items()},
         "optimizers": {name: optimizer.state_dict() for name, optimizer in trainable.optimizers.items()},
     }
-    partial = path.with_suffix(".partial")
-    try:
-        torch.save(state, partial)
-        os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        partial.unlink(missing_ok=True)
-        raise SaveError(
-            f"The checkpoint {path} could not be written ({error}); the last one is kept."
-        ) from error
+    with atomic_path(path) as temporary:
+        try:
+            torch.save(state, temporary)
+        except RuntimeError as error:  # how torch reports that its file writer failed
+            raise OSError(str(error).splitlines()[0]) from error
 
 
 def load_checkpoint(path: Path, trainable: Trainable, device: torch.device | str = "cpu") -> int:

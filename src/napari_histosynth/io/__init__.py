@@ -1,6 +1,6 @@
 """Pictures and label maps on disk."""
 
-from napari_histosynth.io.atomic import atomic_path
+from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.io.png import (
     read_image,
     read_labels,

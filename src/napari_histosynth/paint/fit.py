@@ -68,6 +68,8 @@ def train_paint(
     )
     training = prepare(config, data, say)
     reached = train(training, run, settings, say)
+    if reached < settings.steps:
+        say(f"Stopped at step {reached} of {settings.steps}; the same command goes on from there.")
     out = run / "model" if out is None else out
     export(training, settings, run, out, reached)
     say(f"Wrote {out}.")
