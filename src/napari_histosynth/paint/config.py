@@ -45,8 +45,8 @@ class LossSection(_Section):
     perceptual: float = 10.0  # VGG-19's last convolution if its weights are at hand, else the discriminators'
     vgg19: str = ""  # path of VGG-19 weights; empty looks into torch hub's cache
     color: float = 5.0  # L1 of 8 px averages: holds the stain of the encoded picture
-    kl: float = 0.05  # keeps latents of pictures near N(0, I)
-    prior: float = Field(0.25, ge=0, lt=1)  # share of a batch drawn from N(0, I) instead of encoded
+    kl: float = 0.003  # keeps latents of pictures near N(0, I)
+    prior: float = Field(0.25, ge=0, lt=1)  # share of a batch in random looks instead of encoded ones
 
 
 class OptimizerSection(_Section):
@@ -65,7 +65,7 @@ class DiscriminatorSection(_Section):
     widths: tuple[int, ...] = (32, 64, 128, 192)
     fine_widths: tuple[int, ...] = (24, 32, 48)
     fine_crop: int = 64
-    instance_norm: bool = True
+    instance_norm: tuple[bool, bool] = (True, False)
 
 
 class LoopSection(_Section):

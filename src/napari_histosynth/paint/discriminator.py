@@ -74,8 +74,10 @@ class MultiScaleDiscriminator(nn.Module):
         Channels of the fine one; empty leaves it out.
     fine_crop : int
         Side in pixels of the middle that the fine one looks at.
-    instance_norm : bool
-        As in :class:`PatchDiscriminator`.
+    instance_norm : sequence of bool
+        As in :class:`PatchDiscriminator`, at full and at half resolution. A normalized discriminator hardly
+        sees the stain, so the paper's choice is kept at full resolution only: one of them must notice colors
+        that no stain has.
     """
 
     def __init__(
@@ -84,13 +86,13 @@ class MultiScaleDiscriminator(nn.Module):
         widths: Sequence[int] = (32, 64, 128, 192),
         fine_widths: Sequence[int] = (24, 32, 48),
         fine_crop: int = 64,
-        instance_norm: bool = True,
+        instance_norm: Sequence[bool] = (True, False),
     ) -> None:
         super().__init__()
         self.fine_crop = fine_crop
         strides = [2] * (len(widths) - 1) + [1]
         self.coarse = nn.ModuleList(
-            PatchDiscriminator(3 + n_classes, widths, strides, instance_norm) for _ in range(2)
+            PatchDiscriminator(3 + n_classes, widths, strides, normalized) for normalized in instance_norm
         )
         self.fine = (
             PatchDiscriminator(3 + n_classes, fine_widths, [1] * len(fine_widths), False)

@@ -19,6 +19,7 @@ from napari_histosynth.paint.model import to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
+from napari_histosynth.paint.prior import LatentPrior
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -65,11 +66,13 @@ class PaintTraining:
         self.vgg19 = None if vgg19 is None else PerceptualLoss(vgg19)
         self.average = copy.deepcopy(nn.ModuleDict({"generator": self.generator, "encoder": self.encoder}))
         self.average.requires_grad_(False)
+        self.prior = LatentPrior(config.model.latent_size)
         self.networks: dict[str, nn.Module] = {
             "generator": self.generator,
             "encoder": self.encoder,
             "discriminator": self.discriminator,
             "average": self.average,
+            "prior": self.prior,
         }
         adam = config.optimizer
         self._drawn = [*self.generator.parameters(), *self.encoder.parameters()]
@@ -96,7 +99,8 @@ class PaintTraining:
         with fabric.autocast():
             mean, log_variance = self.encoder(image[:encoded])
             latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-            latent = torch.cat([latent, torch.randn(n - encoded, latent.shape[1], device=latent.device)])
+            self.prior.update(latent)
+            latent = torch.cat([latent, self.prior.sample(n - encoded)])
             drawn = self.generator(labels, latent)
             inner = _inside(labels, self.sampler.margin)
             judged = self.discriminator(torch.cat([image, drawn]), torch.cat([inner, inner]))
@@ -151,10 +155,11 @@ class PaintTraining:
 
         average = self.settled(fabric)
         generator, encoder = average["generator"], average["encoder"]
+        torch.manual_seed(0)
+        random = self.prior.sample(2 * len(self.shown))
         side, margin = shown_side(generator), self.sampler.margin
         rows = []
         for number, field in enumerate(self.shown):
-            rng = np.random.default_rng(number)
             y, x = ((size - side) // 2 for size in field.image.shape[:2])
             # those without nuclei (the third degree of detail) are shown only if they are trained on
             detail = [i for i, chance in enumerate(self.config.data.detail[: len(field.labels)]) if chance]
@@ -164,12 +169,9 @@ class PaintTraining:
                 "labels": drawn[None, y : y + side + 2 * margin, x : x + side + 2 * margin],
             }
             image, labels = tensors(crop, self.scheme.n_classes, fabric.device)
-            latents = torch.as_tensor(
-                rng.standard_normal((2, self.config.model.latent_size)), dtype=torch.float32
-            ).to(fabric.device)
             with torch.no_grad(), fabric.autocast():
                 torch.manual_seed(number)
-                latents = torch.cat([encoder(image)[0], latents])
+                latents = torch.cat([encoder(image)[0], random[2 * number : 2 * number + 2]])
                 pictures = generator(labels.expand(3, -1, -1, -1), latents)
             inner = crop["labels"][0, margin : margin + side, margin : margin + side]
             rows.append(np.hstack([self.scheme.encode(inner), crop["image"][0], *to_rgb(pictures)]))
@@ -179,11 +181,12 @@ class PaintTraining:
     def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
         """Return the weights of the averaged generator and encoder under their names in a model folder."""
         settled = self.settled(fabric)
-        return {
+        weights = {
             f"{part}.{name}": value
             for part in ("generator", "encoder")
             for name, value in folded_state(settled[part]).items()
         }
+        return weights | {"latent.mean": self.prior.mean, "latent.factor": self.prior.factor()}
 
     def _perceptual(
         self,
