@@ -208,8 +208,8 @@ def _checked(labels: object) -> npt.NDArray[np.uint8]:
 def _checked_latent(latent: npt.NDArray[np.float32], model: PaintModel) -> npt.NDArray[np.float32]:
     if latent.ndim not in (1, 3) or latent.shape[0] != model.latent_size or 0 in latent.shape:
         raise ModelError(
-            f"The model {model.name!r} takes latents of shape ({model.latent_size},) or ({model.latent_size}, "
-            f"y, x), not {latent.shape}."
+            f"The model {model.name!r} takes latents of shape ({model.latent_size},) or "
+            f"({model.latent_size}, y, x), not {latent.shape}."
         )
     if not np.isfinite(latent).all():
         raise ModelError("The latent holds values that are not numbers; sample or load another.")
