@@ -109,11 +109,16 @@ def painted(open_dock: Callable[..., Any], wait: Any) -> Any:
     return dock
 
 
-def whole_picture(painter: Any, labels: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
-    """Draw all of a painter's canvas in one go, by the engine alone."""
-    from napari_histosynth.paint.canvas import Canvas
+@pytest.fixture
+def draw_whole() -> Callable[[Any], np.ndarray[Any, Any]]:
+    """Return a function that draws all of a painter's canvas in one go, by the engine alone."""
 
-    look = painter.looks.present
-    data = painter.stage.labels.data if labels is None else labels
-    cleaned, _ = painter.model.scheme.sanitize(data)
-    return Canvas(painter.model, np.array(cleaned), seed=look.seed, latent_seed=look.latent_seed).render()
+    def draw(painter: Any) -> np.ndarray[Any, Any]:
+        from napari_histosynth.paint.canvas import Canvas
+
+        look = painter.looks.present
+        cleaned, _ = painter.model.scheme.sanitize(np.asarray(painter.stage.labels.data))
+        canvas = Canvas(painter.model, np.array(cleaned), seed=look.seed, latent_seed=look.latent_seed)
+        return canvas.render()
+
+    return draw

@@ -290,7 +290,7 @@ class DrawingThread:
             if scene.waiting:
                 scene.resting = False
                 self._draw(scene)
-            if not scene.waiting and not scene.resting:
+            if not (scene.waiting or scene.resting or self._ordered):
                 scene.resting, scene.most, scene.since = True, 0, None
                 if asked and not scene.held:
                     self._snapshot(scene)

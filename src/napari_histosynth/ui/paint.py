@@ -52,8 +52,9 @@ class PaintDock(QWidget):
     def __init__(self, napari_viewer: Viewer, open_model: str | None = "") -> None:
         super().__init__()
         self.setObjectName("histosynth-paint")
-        self.viewer = napari_viewer
-        self.painter = Painter(napari_viewer)
+        # napari hands plugins a proxy, and layers had through it are not those that events and lists hold
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.painter = Painter(self.viewer)
         self.opener = CanvasOpener(self.painter, self)
         self._unbind: Callable[[], None] | None = None
         self._docked = self._shut = False

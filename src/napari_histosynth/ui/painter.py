@@ -88,6 +88,7 @@ class Painter(QObject):
         self._follower: LabelsFollower | None = None
         self._scene = 0
         self._finished = 0  # orders to the thread that it has carried out
+        self._asked = 0  # orders to the thread when a snapshot was asked for last
         self._unseen = False  # pixels that the thumbnail does not show yet
         self._strays_told: set[int] = set()
         self._last_failure = ""
@@ -315,6 +316,7 @@ class Painter(QObject):
             return
         self._saving.add(files)
         self._thread.ask_snapshot()
+        self._asked = self._thread.orders
 
     # ---- what comes in
 
@@ -341,7 +343,7 @@ class Painter(QObject):
             self._let_be()
             return
         stage.touched = True
-        if stage.shape == stage.pixels.shape[:2]:
+        if stage.labels.data.shape == stage.shape:
             self._thread.compare(stage.labels.data)
         else:
             stage.resize()
@@ -362,7 +364,8 @@ class Painter(QObject):
             self._unseen = True
             self.progressed.emit(report.done)
         elif isinstance(report, Idle):
-            self._saving.give_up()
+            if report.orders >= self._asked:
+                self._saving.give_up()
             if self._unseen:
                 self.stage.refresh_thumbnail()
             self._unseen = False

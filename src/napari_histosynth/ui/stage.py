@@ -41,7 +41,7 @@ class Stage(QObject):
         super().__init__(parent)
         self.viewer, self.labels = viewer, labels
         self.touched = False
-        self._pyramid = Pyramid(self.shape)
+        self._pyramid = Pyramid(labels.data.shape)
         arguments = without_clashing_units(picture_layer_arguments(um_per_px), viewer.layers)
         arguments["scale"], arguments["translate"] = labels.scale, labels.translate
         active = viewer.layers.selection.active
@@ -58,8 +58,8 @@ class Stage(QObject):
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the canvas in pixels."""
-        height, width = self.labels.data.shape
-        return int(height), int(width)
+        height, width = self.pixels.shape[:2]
+        return height, width
 
     @property
     def pixels(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -68,7 +68,7 @@ class Stage(QObject):
 
     def resize(self) -> None:
         """Make room for a picture of the labels' new shape."""
-        self._pyramid = Pyramid(self.shape)
+        self._pyramid = Pyramid(self.labels.data.shape)
         self.picture.data = self._pyramid.data
 
     def write(self, pieces: list[Piece]) -> None:

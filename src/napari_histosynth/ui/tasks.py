@@ -55,6 +55,11 @@ class Tasks(QObject):
         future = self._pool.submit(work)
         future.add_done_callback(lambda done: self._hand_over(what, done, then, failed))
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being done."""
+        return self._running > 0
+
     def close(self) -> None:
         """Call back no more. What has begun comes to its end by itself: a file is saved, or it is not."""
         self._closed = True
