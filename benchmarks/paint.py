@@ -15,7 +15,6 @@ import statistics
 import time
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -42,7 +41,7 @@ def paper_model(device: torch.device, dtype: torch.dtype) -> PaintModel:
     )
     return PaintModel(
         card, get_scheme("prostate-3"), generator, None, device, dtype,
-        np.zeros(256, np.float32), np.eye(256, dtype=np.float32),
+
     )  # fmt: skip
 
 

@@ -50,18 +50,19 @@ def test_latents_are_standard_normal_unless_the_model_says_otherwise(model: Pain
 
 
 def test_a_model_may_say_where_its_latents_lie(tmp_path: Path) -> None:
-    mean, factor = torch.tensor([3.0, 0, 0, -3]), torch.eye(4) * 0.5
-    placed = load_model(
-        _write(tmp_path / "placed", **{"latent.mean": mean, "latent.factor": factor}), device="cpu"
-    )
-    drawn = np.stack([placed.sample_latent(seed) for seed in range(1500)])
-    assert np.abs(drawn.mean(0) - mean.numpy()).max() < 0.06
-    assert np.abs(drawn.std(0) - 0.5).max() < 0.05
+    bank = torch.tensor([[3.0, 0, 0, -3], [5.0, 0, 0, -3], [3.0, 1, 0, -3]])
+    placed = load_model(_write(tmp_path / "placed", **{"latent.bank": bank}), device="cpu")
+    drawn = np.stack([placed.sample_latent(seed) for seed in range(600)])
+    assert drawn.min(0).tolist() == [3, 0, 0, -3]
+    assert drawn.max(0).tolist() == [5, 1, 0, -3]
+    inside = drawn[:, 0] / 2 + drawn[:, 1]  # a point of the triangle's plane, 1.5 to 2.5 between its corners
+    assert inside.max() <= 2.5 + 1e-5
+    assert len(np.unique(drawn[:, 0])) > 200
 
 
 def test_a_misshapen_latent_part_is_refused(tmp_path: Path) -> None:
-    folder = _write(tmp_path / "bad", **{"latent.mean": torch.zeros(5)})
-    with pytest.raises(ModelError, match=r"latent.mean.*\(5,\).*\(4,\)"):
+    folder = _write(tmp_path / "bad", **{"latent.bank": torch.zeros(7, 5)})
+    with pytest.raises(ModelError, match=r"latent.bank.*\(7, 5\).*\(n, 4\)"):
         load_model(folder, device="cpu")
 
 

@@ -48,8 +48,8 @@ class PaintModel:
         Where it draws.
     dtype : torch.dtype
         In which number format.
-    latent_mean, latent_factor : ndarray
-        Where latents of real tissue lie: float32 (d,) and (d, d). Zero and one for N(0, I).
+    latent_bank : ndarray or None
+        Latents of real tissue, float32 (n, d), that random ones are mixed from; None for N(0, I).
     """
 
     card: ModelCard
@@ -58,8 +58,7 @@ class PaintModel:
     encoder: StyleEncoder | None
     device: torch.device
     dtype: torch.dtype
-    latent_mean: npt.NDArray[np.float32]
-    latent_factor: npt.NDArray[np.float32]
+    latent_bank: npt.NDArray[np.float32] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -93,11 +92,26 @@ class PaintModel:
         return "bf16" if self.dtype == torch.bfloat16 else "fp32"
 
     def sample_latent(self, seed: int) -> npt.NDArray[np.float32]:
-        """Draw a latent at random: float32 (latent_size,), the same for the same seed everywhere."""
-        standard = gaussian(seed, LATENT_STREAM, 0, Window(0, 1, 0, self.latent_size))[0]
-        latent = self.latent_mean + self.latent_factor @ standard
-        # a matrix product may differ in the last bits between machines; a latent must not
-        return np.asarray(np.round(latent * 2**12) / 2**12, np.float32)
+        """Draw a latent at random, the same for the same seed everywhere.
+
+        Models that know latents of real tissue mix two of them, others draw from N(0, I).
+
+        Parameters
+        ----------
+        seed : int
+            Any integer, of which 64 bits count.
+
+        Returns
+        -------
+        ndarray
+            float32 (latent_size,).
+        """
+        if self.latent_bank is None:
+            return gaussian(seed, LATENT_STREAM, 0, Window(0, 1, 0, self.latent_size))[0]
+        first, second, share = np.random.Philox(key=seed % 2**64).random_raw(3)
+        one, other = (self.latent_bank[int(raw) % len(self.latent_bank)] for raw in (first, second))
+        weight = np.float32((int(share) >> 40) / 2**24)
+        return np.asarray(one * (1 - weight) + other * weight, np.float32)
 
     def encode(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Read the latent of an H&E picture, so that tissue can be drawn in its look.
@@ -207,7 +221,12 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
         generator = generator.frozen(dtype)
     else:
         generator = generator.eval().requires_grad_(False).to(dtype=dtype)
-    size = card.latent_size
+    bank = tensors.get("latent.bank")
+    if bank is not None and (bank.ndim != 2 or bank.shape[1] != card.latent_size or len(bank) == 0):
+        raise ModelError(
+            f"{folder.where} holds 'latent.bank' of shape {tuple(bank.shape)} where (n, {card.latent_size}) "
+            "belongs."
+        )
     return PaintModel(
         card=card,
         scheme=folder.scheme(),
@@ -215,8 +234,7 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
         encoder=encoder,
         device=where,
         dtype=dtype,
-        latent_mean=_latent_part(tensors, "latent.mean", (size,), np.zeros(size), folder.where),
-        latent_factor=_latent_part(tensors, "latent.factor", (size, size), np.eye(size), folder.where),
+        latent_bank=None if bank is None else np.asarray(bank.float().numpy(), np.float32),
     )
 
 
@@ -224,14 +242,3 @@ def to_rgb(pictures: Tensor) -> npt.NDArray[np.uint8]:
     """Turn pictures (n, 3, y, x) in [-1, 1] into uint8 (n, y, x, 3)."""
     levels = torch.clamp(torch.round((pictures.float() + 1) * 127.5), 0, 255)
     return np.asarray(levels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
-
-
-def _latent_part(
-    tensors: dict[str, Tensor], key: str, shape: tuple[int, ...], default: npt.ArrayLike, where: str
-) -> npt.NDArray[np.float32]:
-    found = tensors.get(key)
-    if found is None:
-        return np.asarray(default, np.float32)
-    if tuple(found.shape) != shape:
-        raise ModelError(f"{where} holds {key!r} of shape {tuple(found.shape)} where {shape} belongs.")
-    return np.asarray(found.float().numpy(), np.float32)

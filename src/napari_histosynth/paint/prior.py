@@ -5,16 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-#: How much of the running moments survives a step.
-MEMORY = 0.998
+#: Latents that are remembered.
+REMEMBERED = 512
 
 
 class LatentPrior(nn.Module):
-    """A running Gaussian fit of the latents that the encoder gives.
+    """Random looks as mixtures of two real ones.
 
-    The pull of the KL term towards N(0, I) has to be weak, or the latent forgets the stain; latents of real
-    pictures then fill a part of that ball only, and a random one far from them draws tissue in colors that no
-    stain has. Random looks, in training and after, come from this fit instead.
+    The pull of the KL term towards N(0, I) has to be weak, or the latent forgets the stain. Latents of real
+    pictures then lie in clumps, one for each stain, and a normal distribution - N(0, I), or one fitted to
+    them - reaches far outside, where tissue is drawn in colors that no stain has. On the line between two
+    real latents it is not: random looks, in training and after, are points on such lines.
 
     Parameters
     ----------
@@ -22,33 +23,27 @@ class LatentPrior(nn.Module):
         Length of the latent.
     """
 
-    mean: Tensor
-    covariance: Tensor
+    bank: Tensor
+    seen: Tensor
 
     def __init__(self, latent_size: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(latent_size))
-        self.register_buffer("covariance", torch.eye(latent_size))
+        self.register_buffer("bank", torch.zeros(REMEMBERED, latent_size))
+        self.register_buffer("seen", torch.tensor(0))
 
     @torch.no_grad()
     def update(self, latents: Tensor) -> None:
-        """Take in latents (n, d) that were drawn around real pictures' means."""
-        if len(latents) == 0:
-            return
-        apart = latents.detach().float() - self.mean
-        with torch.autocast(apart.device.type, enabled=False):
-            self.covariance.lerp_(apart.T @ apart / len(apart), 1 - MEMORY)
-        self.mean.lerp_(self.mean + apart.mean(0), 1 - MEMORY)
+        """Remember latents (n, d) of real pictures in place of the oldest."""
+        places = (int(self.seen) + torch.arange(len(latents))) % REMEMBERED
+        self.bank[places.to(self.bank.device)] = latents.detach().to(self.bank.dtype)
+        self.seen += len(latents)
 
     @torch.no_grad()
     def sample(self, count: int) -> Tensor:
-        """Draw latents (count, d) with torch's generator."""
-        standard = torch.randn(count, len(self.mean), device=self.mean.device)
-        with torch.autocast(standard.device.type, enabled=False):
-            return self.mean + standard @ self.factor().T
-
-    def factor(self) -> Tensor:
-        """Return the lower triangular (d, d) matrix that turns standard normal numbers into latents."""
-        ridge = 1e-4 * torch.eye(len(self.mean), device=self.mean.device)
-        factor: Tensor = torch.linalg.cholesky(self.covariance + ridge)
-        return factor
+        """Draw latents (count, d) with torch's generator; N(0, I) before any is known."""
+        known = min(int(self.seen), REMEMBERED)
+        device = self.bank.device
+        if known == 0:
+            return torch.randn(count, self.bank.shape[1], device=device)
+        first, second = torch.randint(known, (2, count), device=device)
+        return torch.lerp(self.bank[first], self.bank[second], torch.rand(count, 1, device=device))

@@ -19,7 +19,7 @@ from napari_histosynth.paint.model import to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
-from napari_histosynth.paint.prior import LatentPrior
+from napari_histosynth.paint.prior import REMEMBERED, LatentPrior
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -186,7 +186,18 @@ class PaintTraining:
             for part in ("generator", "encoder")
             for name, value in folded_state(settled[part]).items()
         }
-        return weights | {"latent.mean": self.prior.mean, "latent.factor": self.prior.factor()}
+        return weights | {"latent.bank": self._real_latents(settled["encoder"], fabric)}
+
+    def _real_latents(self, encoder: nn.Module, fabric: Fabric) -> Tensor:
+        """Encode crops of the training pictures: what random looks are mixed from, (REMEMBERED, d)."""
+        latents: list[Tensor] = []
+        step = 0
+        with torch.no_grad():
+            while sum(map(len, latents)) < REMEMBERED:
+                image, _ = tensors(self.sampler.batch(step), self.scheme.n_classes, fabric.device)
+                latents.append(encoder(image)[0])
+                step += 1
+        return torch.cat(latents)[:REMEMBERED]
 
     def _perceptual(
         self,

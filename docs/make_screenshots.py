@@ -1,0 +1,139 @@
+"""Take the pictures of the window that the documentation shows.
+
+Run it where there is a display, real or virtual::
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py
+
+It opens the demo, paints a gland with real mouse events, and writes ``docs/images/paint-*.png``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from math import cos, pi, sin
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QDialog
+
+from napari_histosynth.ui.demo import TITLE, open_demo
+from napari_histosynth.ui.newcanvas import BlankDialog, ImportDialog
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = (1440, 900)
+
+
+def spin(seconds: float) -> None:
+    """Let the window live for a while."""
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        QApplication.processEvents()
+        time.sleep(0.002)
+
+
+def wait_for(ready: Callable[[], bool], seconds: float = 300) -> None:
+    """Let the window live until something is true."""
+    until = time.perf_counter() + seconds
+    while not ready():
+        if time.perf_counter() > until:
+            raise TimeoutError("the window never got there")
+        spin(0.05)
+    spin(0.3)
+
+
+def stroke(viewer: Any, places: list[tuple[float, float]]) -> None:
+    """Draw a line with the mouse through places given as shares (across, down) of the canvas widget."""
+    widget = viewer.window._qt_viewer.canvas.native
+    points = [QPoint(round(widget.width() * across), round(widget.height() * down)) for across, down in places]
+    button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QTest.mouseMove(widget, points[0])
+    spin(0.05)
+    QTest.mousePress(widget, button, none, points[0])
+    for point in points[1:]:
+        spin(0.02)
+        QTest.mouseMove(widget, point)
+    spin(0.02)
+    QTest.mouseRelease(widget, button, none, points[-1])
+
+
+def ring(center: tuple[float, float], radius: float, shape: tuple[int, int], steps: int = 40) -> Any:
+    """Return places on a circle, its radius a share of the widget's height; ``shape`` is the widget's."""
+    across, down = center
+    squeeze = shape[0] / shape[1]
+    angles = [2 * pi * step / steps for step in range(steps + 1)]
+    return [(across + radius * squeeze * cos(angle), down + radius * sin(angle)) for angle in angles]
+
+
+def press(viewer: Any, key: Qt.Key) -> None:
+    """Press a key over the canvas."""
+    QTest.keyClick(viewer.window._qt_viewer.canvas.native, key)
+    spin(0.1)
+
+
+def save(viewer: Any, name: str) -> None:
+    """Write a picture of the whole window."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    spin(0.5)
+    viewer.screenshot(str(IMAGES / name), canvas_only=False, flash=False)
+    print(f"wrote {IMAGES / name}")
+
+
+def save_dialog(dialog: QDialog, name: str) -> None:
+    """Write a picture of a dialog."""
+    dialog.show()
+    spin(0.3)
+    dialog.grab().save(str(IMAGES / name))
+    dialog.close()
+    print(f"wrote {IMAGES / name}")
+
+
+def main() -> None:
+    """Open the demo, paint, and take the pictures."""
+    from napari_histosynth.core.tissue import get_scheme
+    from napari_histosynth.ui.prepare import Origin
+
+    viewer = open_demo(block=False)
+    viewer.window.resize(*SIZE)
+    dock = viewer.window.dock_widgets[TITLE]
+    painter = dock.painter
+    wait_for(lambda: painter.stage is not None and not painter.is_drawing)
+    save(viewer, "paint-example.png")
+
+    labels = painter.stage.labels
+    widget = viewer.window._qt_viewer.canvas.native
+    shape = (widget.height(), widget.width())
+    place = (0.17, 0.52)
+    labels.brush_size = 70
+    for key, radius in ((Qt.Key.Key_1, 0.07), (Qt.Key.Key_1, 0.02), (Qt.Key.Key_2, 0.055)):
+        press(viewer, key)
+        stroke(viewer, ring(place, radius, shape))
+        wait_for(lambda: not painter.is_drawing)
+    press(viewer, Qt.Key.Key_0)
+    stroke(viewer, ring(place, 0.012, shape))
+    labels.brush_size = 11
+    press(viewer, Qt.Key.Key_3)
+    for across, down in ring(place, 0.072, shape, 26)[:-1]:
+        stroke(viewer, [(across, down), (across + 0.002, down + 0.002)])
+    wait_for(lambda: not painter.is_drawing)
+    save(viewer, "paint-window.png")
+
+    viewer.camera.zoom *= 2.2
+    spin(0.3)
+    dock.overlay.click()
+    wait_for(lambda: not painter.is_drawing)
+    save(viewer, "paint-overlay.png")
+
+    save_dialog(BlankDialog(painter.model, dock), "paint-new-canvas.png")
+    gland = np.ones((600, 800), np.uint8)
+    gland[100:400, 200:500] = 2
+    origin = Origin(gland, get_scheme("prostate-2"), 1.0, "tumor-budding")
+    save_dialog(ImportDialog(origin, painter.model, dock), "paint-label-map.png")
+    viewer.close()
+
+
+if __name__ == "__main__":
+    main()
