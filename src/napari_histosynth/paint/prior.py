@@ -33,7 +33,7 @@ class LatentPrior(nn.Module):
 
     @torch.no_grad()
     def update(self, latents: Tensor) -> None:
-        """Remember latents (n, d) of real pictures in place of the oldest."""
+        """Remember latents (n, d) of real pictures, as the encoder means them, in place of the oldest."""
         places = (int(self.seen) + torch.arange(len(latents))) % REMEMBERED
         self.bank[places.to(self.bank.device)] = latents.detach().to(self.bank.dtype)
         self.seen += len(latents)

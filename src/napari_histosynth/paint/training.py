@@ -99,7 +99,7 @@ class PaintTraining:
         with fabric.autocast():
             mean, log_variance = self.encoder(image[:encoded])
             latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-            self.prior.update(latent)
+            self.prior.update(mean)
             latent = torch.cat([latent, self.prior.sample(n - encoded)])
             drawn = self.generator(labels, latent)
             inner = _inside(labels, self.sampler.margin)
