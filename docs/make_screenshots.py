@@ -48,7 +48,9 @@ def wait_for(ready: Callable[[], bool], seconds: float = 300) -> None:
 def stroke(viewer: Any, places: list[tuple[float, float]]) -> None:
     """Draw a line with the mouse through places given as shares (across, down) of the canvas widget."""
     widget = viewer.window._qt_viewer.canvas.native
-    points = [QPoint(round(widget.width() * across), round(widget.height() * down)) for across, down in places]
+    points = [
+        QPoint(round(widget.width() * across), round(widget.height() * down)) for across, down in places
+    ]
     button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QTest.mouseMove(widget, points[0])
     spin(0.05)
@@ -106,22 +108,27 @@ def main() -> None:
     labels = painter.stage.labels
     widget = viewer.window._qt_viewer.canvas.native
     shape = (widget.height(), widget.width())
-    place = (0.17, 0.52)
-    labels.brush_size = 70
-    for key, radius in ((Qt.Key.Key_1, 0.07), (Qt.Key.Key_1, 0.02), (Qt.Key.Key_2, 0.055)):
+    place = (0.16, 0.47)
+
+    def paint_rings(key: Qt.Key, brush: float, radii: tuple[float, ...]) -> None:
+        labels.brush_size = brush
         press(viewer, key)
-        stroke(viewer, ring(place, radius, shape))
+        for radius in radii:
+            stroke(viewer, ring(place, radius, shape))
         wait_for(lambda: not painter.is_drawing)
-    press(viewer, Qt.Key.Key_0)
-    stroke(viewer, ring(place, 0.012, shape))
-    labels.brush_size = 11
+
+    paint_rings(Qt.Key.Key_1, 60, (0.07, 0.055, 0.04, 0.025, 0.01))
+    paint_rings(Qt.Key.Key_2, 60, (0.046, 0.03))
+    paint_rings(Qt.Key.Key_0, 30, (0.014, 0.004))
+    labels.brush_size = 13
     press(viewer, Qt.Key.Key_3)
-    for across, down in ring(place, 0.072, shape, 26)[:-1]:
-        stroke(viewer, [(across, down), (across + 0.002, down + 0.002)])
+    rim, inner = ring(place, 0.053, shape, 26)[:-1], ring(place, 0.046, shape, 26)[:-1]
+    for start, end in zip(rim, inner, strict=True):
+        stroke(viewer, [start, end])
     wait_for(lambda: not painter.is_drawing)
     save(viewer, "paint-window.png")
 
-    viewer.camera.zoom *= 2.2
+    viewer.scene.camera.zoom *= 2.2
     spin(0.3)
     dock.overlay.click()
     wait_for(lambda: not painter.is_drawing)

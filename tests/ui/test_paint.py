@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ def viewer(make_napari_viewer: Callable[..., Any], said: list[tuple[str, str]]) 
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1200, 800)
     return viewer
+
+
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
+def slicing(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Run with napari's asynchronous slicing off and on."""
+    from napari.settings import get_settings
+
+    settings = get_settings().experimental
+    before, settings.async_ = settings.async_, request.param
+    yield request.param
+    settings.async_ = before
 
 
 @pytest.fixture
@@ -63,7 +75,7 @@ def press(viewer: Any, qtbot: Any, key: Qt.Key) -> None:
 
 @pytest.mark.parametrize(("across", "on"), [(0.25, "the labels"), (0.75, "the picture")])
 def test_a_mouse_stroke_changes_the_picture_where_it_should_and_nowhere_else(
-    painted: Any, viewer: Any, qtbot: Any, settle: Any, draw_whole: Any, across: float, on: str
+    slicing: bool, painted: Any, viewer: Any, qtbot: Any, settle: Any, draw_whole: Any, across: float, on: str
 ) -> None:
     painter = painted.painter
     before = painter.stage.pixels.copy()
@@ -81,7 +93,9 @@ def test_a_mouse_stroke_changes_the_picture_where_it_should_and_nowhere_else(
     assert np.abs(painter.stage.pixels.astype(int) - draw_whole(painter)).max() <= 1
 
 
-def test_undo_by_key_brings_the_picture_back(painted: Any, viewer: Any, qtbot: Any, settle: Any) -> None:
+def test_undo_by_key_brings_the_picture_back(
+    slicing: bool, painted: Any, viewer: Any, qtbot: Any, settle: Any
+) -> None:
     before = painted.painter.stage.pixels.copy()
     stroke(viewer, qtbot, 0.25)
     settle()
@@ -91,6 +105,54 @@ def test_undo_by_key_brings_the_picture_back(painted: Any, viewer: Any, qtbot: A
     settle()
     assert (painted.painter.stage.labels.data == 1).all()
     assert np.abs(painted.painter.stage.pixels.astype(int) - before).max() <= 1
+
+
+def test_drawing_that_takes_long_shows_how_far_it_is_and_can_be_stopped(
+    painted: Any, viewer: Any, qtbot: Any, settle: Any, wait: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_histosynth.paint.canvas import Canvas
+
+    render = Canvas.render
+
+    def slow(canvas: Any, *args: Any, **options: Any) -> Any:
+        time.sleep(0.1)
+        return render(canvas, *args, **options)
+
+    monkeypatch.setattr(Canvas, "render", slow)
+    assert painted.progress_row.isHidden()
+    painted.painter.new_canvas(np.ones((2000, 2000), np.uint8))
+    wait(lambda: not painted.progress_row.isHidden() and painted.progress.value() > 0)
+    painted.stop.click()
+    settle()
+    assert painted.progress_row.isHidden()
+    assert not painted.rest.isHidden()
+    assert "megapixels" in painted.rest.text()
+    monkeypatch.undo()
+    painted.rest.click()
+    settle()
+    assert painted.rest.isHidden()
+
+
+def test_a_stroke_on_the_shipped_model_stays_within_its_receptive_field(
+    open_dock: Callable[..., Any], wait: Any, repository: Path, viewer: Any, qtbot: Any
+) -> None:
+    if not (repository / "models/colon-3class/weights.safetensors").is_file():
+        pytest.skip("colon-3class has no weights yet")
+    dock = open_dock(model="colon-3class")
+    painter = dock.painter
+    assert painter.model.um_per_px == 0.62
+    painter.new_canvas(np.ones((320, 320), np.uint8))
+    wait(lambda: not painter.is_drawing)
+    before = painter.stage.pixels.astype(int)
+    painter.stage.labels.brush_size = 12
+    stroke(viewer, qtbot, 0.1)
+    wait(lambda: not painter.is_drawing)
+    rows, columns = np.nonzero(painter.stage.labels.data == 2)
+    touched = Window(rows.min(), rows.max() + 1, columns.min(), columns.max() + 1)
+    difference = np.abs(painter.stage.pixels - before).max(axis=2)
+    assert difference[touched.slices].max() > 8
+    difference[touched.grow(painter.model.generator.receptive_field).clip(difference.shape).slices] = 0
+    assert difference.max() <= 1
 
 
 def test_the_stroke_is_timed_in_the_last_line(painted: Any, viewer: Any, qtbot: Any, settle: Any) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QTimer
 
 from napari_histosynth.core.errors import ModelError
 from napari_histosynth.core.tiles import Window
@@ -246,6 +248,30 @@ def test_a_model_that_fails_says_one_sentence_and_the_old_picture_stays(
     painter.stage.labels.paint((100, 100), 2)  # well again: all that was missed is drawn too
     settle()
     assert_same_picture(painter.stage.pixels, draw_whole(painter))
+
+
+def test_the_main_thread_is_free_while_the_model_draws(
+    painter: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_histosynth.paint.canvas import Canvas
+
+    render, begun = Canvas.render, []
+
+    def slow(canvas: Any, *args: Any, **options: Any) -> Any:
+        begun.append(time.perf_counter())
+        time.sleep(1.0)
+        return render(canvas, *args, **options)
+
+    monkeypatch.setattr(Canvas, "render", slow)
+    beats: list[float] = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    timer.start(10)
+    painter.stage.labels.paint((60, 60), 2)
+    settle()
+    timer.stop()
+    during = [beat for beat in beats if begun[0] <= beat <= begun[0] + 1.0]
+    assert len(during) > 20, "the main thread waited for the model"
 
 
 def test_stopping_puts_off_and_the_rest_can_be_drawn(

@@ -350,8 +350,7 @@ class DrawingThread:
             for changed in changes.windows:
                 scene.urgent.add(scene.engine.affected(changed))
                 scene.focus = ((changed.y0 + changed.y1) / 2, (changed.x0 + changed.x1) / 2)
-                if scene.since is None:
-                    scene.since = orders.since
+                scene.since = orders.since  # what is newest is drawn next, so its delay is what one sees
         if strays:
             self._report(Strays(scene.number, strays))
         if scene.failed and scene.urgent:

@@ -356,7 +356,7 @@ class Painter(QObject):
             return
         if isinstance(report, Patch):
             self._last_failure = ""
-            self.stage.write(report.pieces)
+            self.stage.write(report.pieces, soon=report.since is not None)
             self._thread.look_at(self.stage.view())
             if report.since is not None:
                 self.stage.touched = True

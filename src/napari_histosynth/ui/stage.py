@@ -12,7 +12,9 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui.layers import picture_layer_arguments, without_clashing_units
 from napari_histosynth.ui.pyramid import Piece, Pyramid
 
-_REFRESH_EVERY = 0.03  # s: a refresh uploads what is in view, so pieces that come faster share one
+# Seconds between refreshes: each uploads what is in view, so pieces that come faster share one. A stroke is
+# watched as it appears; a whole canvas may come in larger steps, which leaves more of the machine to draw it.
+_SOON, _PRESENTLY = 0.03, 0.2
 
 
 class Stage(QObject):
@@ -71,13 +73,21 @@ class Stage(QObject):
         self._pyramid = Pyramid(self.labels.data.shape)
         self.picture.data = self._pyramid.data
 
-    def write(self, pieces: list[Piece]) -> None:
-        """Put new pixels in place and show them, at once or together with those that come next."""
+    def write(self, pieces: list[Piece], *, soon: bool) -> None:
+        """Put new pixels in place and show them, at once or together with those that come next.
+
+        Parameters
+        ----------
+        pieces : list of Piece
+            From :func:`napari_histosynth.ui.pyramid.cut_pieces`.
+        soon : bool
+            Whether somebody waits for just these.
+        """
         self._pyramid.write(pieces)
-        wait = _REFRESH_EVERY - (time.perf_counter() - self._last_refresh)
+        wait = (_SOON if soon else _PRESENTLY) - (time.perf_counter() - self._last_refresh)
         if wait <= 0:
             self._refresh()
-        elif not self._timer.isActive():
+        elif not self._timer.isActive() or self._timer.remainingTime() > wait * 1000:
             self._timer.start(max(1, round(wait * 1000)))
 
     def refresh_thumbnail(self) -> None:
@@ -110,6 +120,7 @@ class Stage(QObject):
 
     def _refresh(self) -> None:
         """Show the picture as it is now."""
+        self._timer.stop()
         if self.picture in self.viewer.layers:
             self.picture.refresh(thumbnail=False, extent=False, highlight=False)
         self._last_refresh = time.perf_counter()
