@@ -23,6 +23,10 @@ class ImageError(HistosynthError):
     """A picture cannot be read, or is not what was asked for."""
 
 
+class AnnotationError(HistosynthError):
+    """Annotations cannot be drawn as a label map."""
+
+
 class ModelError(HistosynthError):
     """A model is missing, damaged, or does not fit what it is used for."""
 

@@ -1,6 +1,8 @@
 """Pictures and label maps on disk."""
 
 from napari_histosynth.core.atomic import atomic_path
+from napari_histosynth.io.geojson import read_geojson, save_geojson
+from napari_histosynth.io.loaded import Loaded
 from napari_histosynth.io.png import (
     read_image,
     read_labels,
@@ -11,10 +13,13 @@ from napari_histosynth.io.png import (
 )
 
 __all__ = [
+    "Loaded",
     "atomic_path",
+    "read_geojson",
     "read_image",
     "read_labels",
     "read_provenance",
+    "save_geojson",
     "save_image",
     "save_labels",
     "save_provenance",

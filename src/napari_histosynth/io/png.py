@@ -15,11 +15,11 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
+from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.colors import look_up
 from napari_histosynth.core.errors import ImageError, LabelMapError, SaveError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tissue import Labels, TissueScheme
-from napari_histosynth.core.atomic import atomic_path
 
 MAX_SIDE = 16_384
 """Largest picture that is read, in pixels a side."""

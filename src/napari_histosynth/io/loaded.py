@@ -1,0 +1,130 @@
+"""What a file held: a picture or a label map, with its scale, classes and origin."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_histosynth.core.errors import HistosynthError, ImageError, LabelMapError
+from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme
+
+MAX_SIDE = 16_384
+"""Largest label map that is read into memory, in pixels a side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A file that is open.
+
+    Attributes
+    ----------
+    kind : "picture" or "labels"
+        What it holds.
+    levels : tuple of array-like
+        The finest first, uint8: (y, x, 3) of a picture, (y, x) of a label map. Lazy where the format allows.
+    um_per_px : float or None
+        Scale of the finest level; None if the file does not say.
+    scheme : TissueScheme or None
+        Classes of a label map, where the file names some that are known.
+    provenance : Provenance or None
+        What made it, if this package did.
+    """
+
+    kind: Literal["picture", "labels"]
+    levels: tuple[Any, ...]
+    um_per_px: float | None = None
+    scheme: TissueScheme | None = None
+    provenance: Provenance | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the finest level, in pixels."""
+        height, width = self.levels[0].shape[:2]
+        return int(height), int(width)
+
+    def labels(self, path: str | os.PathLike[str], scheme: TissueScheme | None = None) -> Labels:
+        """Return the label map in memory, checked against a scheme or its own.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, for the error's sentence.
+        scheme : TissueScheme, optional
+            What the label map must fit; by default what the file names.
+
+        Raises
+        ------
+        LabelMapError
+            If it is a picture, larger than 16,384 px a side, or holds values outside the scheme.
+        """
+        if self.kind != "labels":
+            raise LabelMapError(f"{path} holds a picture; give a label map, which has one channel.")
+        if max(self.shape) > MAX_SIDE:
+            raise LabelMapError(
+                f"{path} is {self.shape[1]:,} x {self.shape[0]:,} px; label maps of at most {MAX_SIDE:,} px "
+                "a side are read, so crop it."
+            )
+        values = np.asarray(self.levels[0])
+        scheme = scheme or self.scheme
+        if scheme is None:
+            return values
+        try:
+            return scheme.check(values)
+        except LabelMapError as error:
+            raise LabelMapError(f"{path}: {error}") from None
+
+
+def known_scheme(name: object) -> TissueScheme | None:
+    """Return the built-in scheme of a name that a file gives, None if there is none."""
+    try:
+        return get_scheme(name) if isinstance(name, str) and not name.endswith(".toml") else None
+    except HistosynthError:
+        return None
+
+
+def checked_scale(um_per_px: float | None) -> float | None:
+    """Return a scale to write.
+
+    Raises
+    ------
+    ImageError
+        If it is no positive number.
+    """
+    if um_per_px is None:
+        return None
+    if not (math.isfinite(um_per_px) and um_per_px > 0):
+        raise ImageError(f"A scale of {um_per_px} um per px is impossible; give a positive number.")
+    return float(um_per_px)
+
+
+def plausible_scale(um_per_px: object) -> float | None:
+    """Return a scale that a file gives, None if it is no positive number."""
+    try:
+        value = float(um_per_px)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def provenance_of(text: object) -> Provenance | None:
+    """Return the provenance in a file's text, None if there is none that can be read."""
+    try:
+        return Provenance.from_json(text) if isinstance(text, str) else None
+    except HistosynthError:
+        return None
+
+
+def why(error: BaseException) -> str:
+    """Say in half a sentence why a file cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file; check the path"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder; give the name of a file"
+    if isinstance(error, PermissionError):
+        return "you may not read it; change its permissions or copy it"
+    return "it is damaged or cut short; copy or save it again"
