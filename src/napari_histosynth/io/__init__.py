@@ -11,10 +11,15 @@ from napari_histosynth.io.png import (
     save_labels,
     save_provenance,
 )
+from napari_histosynth.io.slide import open_slide, read_field
+from napari_histosynth.io.tiff import open_tiff, save_ome_tiff
 
 __all__ = [
     "Loaded",
     "atomic_path",
+    "open_slide",
+    "open_tiff",
+    "read_field",
     "read_geojson",
     "read_image",
     "read_labels",
@@ -22,5 +27,6 @@ __all__ = [
     "save_geojson",
     "save_image",
     "save_labels",
+    "save_ome_tiff",
     "save_provenance",
 ]

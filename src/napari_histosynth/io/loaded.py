@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_histosynth.core.errors import HistosynthError, ImageError, LabelMapError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme
 
 MAX_SIDE = 16_384
-"""Largest label map that is read into memory, in pixels a side."""
+"""Largest picture or label map that is read into memory at once, in pixels a side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,29 @@ class Loaded:
         height, width = self.levels[0].shape[:2]
         return int(height), int(width)
 
+    def pixels(self, path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+        """Return the finest level in memory.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Name of the file, for the error's sentence.
+
+        Raises
+        ------
+        ImageError
+            If the file turns out to be damaged, or is larger than 16,384 px a side.
+        """
+        if max(self.shape) > MAX_SIDE:
+            raise ImageError(
+                f"{path} is {self.shape[1]:,} x {self.shape[0]:,} px; at most {MAX_SIDE:,} px a side are "
+                "read at once, so choose a part of it."
+            )
+        try:
+            return np.asarray(self.levels[0])
+        except Exception as error:  # decoders raise whatever damage leads to
+            raise ImageError(f"Cannot read {path}: {why(error)}.") from error
+
     def labels(self, path: str | os.PathLike[str], scheme: TissueScheme | None = None) -> Labels:
         """Return the label map in memory, checked against a scheme or its own.
 
@@ -60,16 +84,13 @@ class Loaded:
         Raises
         ------
         LabelMapError
-            If it is a picture, larger than 16,384 px a side, or holds values outside the scheme.
+            If it is a picture, or holds values outside the scheme.
+        ImageError
+            As for :meth:`pixels`.
         """
         if self.kind != "labels":
             raise LabelMapError(f"{path} holds a picture; give a label map, which has one channel.")
-        if max(self.shape) > MAX_SIDE:
-            raise LabelMapError(
-                f"{path} is {self.shape[1]:,} x {self.shape[0]:,} px; label maps of at most {MAX_SIDE:,} px "
-                "a side are read, so crop it."
-            )
-        values = np.asarray(self.levels[0])
+        values = self.pixels(path)
         scheme = scheme or self.scheme
         if scheme is None:
             return values
@@ -77,6 +98,27 @@ class Loaded:
             return scheme.check(values)
         except LabelMapError as error:
             raise LabelMapError(f"{path}: {error}") from None
+
+
+def checked_pixels(pixels: npt.ArrayLike, scheme: TissueScheme | None) -> npt.NDArray[np.uint8]:
+    """Return a picture or label map to write, uint8 (y, x, 3) or (y, x).
+
+    Raises
+    ------
+    ImageError
+        If it is neither, or a label map comes without a scheme.
+    LabelMapError
+        If a label map does not fit its scheme.
+    """
+    array = np.asarray(pixels)
+    if array.ndim == 2:
+        if scheme is None:
+            raise ImageError("A label map is saved with the scheme of its classes; name one.")
+        return scheme.check(array)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or array.size == 0:
+        shape = " x ".join(map(str, array.shape))
+        raise ImageError(f"A picture to save is uint8 y x x x 3, but this array is {array.dtype} {shape}.")
+    return array
 
 
 def known_scheme(name: object) -> TissueScheme | None:

@@ -1,0 +1,261 @@
+"""Pictures and label maps as OME-TIFF, and slide files that are TIFF at heart."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+from xml.etree import ElementTree
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_histosynth.core.atomic import atomic_path
+from napari_histosynth.core.errors import ImageError, SaveError
+from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.tissue import TissueScheme
+from napari_histosynth.io.halving import TILE, levels_of
+from napari_histosynth.io.loaded import (
+    Loaded,
+    checked_pixels,
+    checked_scale,
+    known_scheme,
+    plausible_scale,
+    provenance_of,
+    why,
+)
+
+NAMESPACE = "napari-histosynth"
+"""Namespace of the annotation in the OME-XML that holds scheme and provenance."""
+
+_UM = {"µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "nm": 1e-3}
+_MOST_BYTES = 2**32 - 2**25  # what a classic TIFF can address, less room for the directories
+_COARSEST_BELIEVED = 50.0  # um per px; resolutions beyond it are those of printers
+
+
+def save_ome_tiff(
+    path: str | os.PathLike[str],
+    pixels: npt.ArrayLike,
+    scheme: TissueScheme | None = None,
+    um_per_px: float | None = None,
+    provenance: Provenance | None = None,
+) -> None:
+    """Write a picture or a label map as OME-TIFF, without loss; the same input gives the same bytes.
+
+    Tiles of 512 px are deflated. From 2,048 px a side on, the file holds halved copies as SubIFDs, as QuPath
+    and Bio-Formats read them.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File to write, ending in ``.tif`` or ``.tiff``, best ``.ome.tif``. If writing fails, what was there
+        stays.
+    pixels : array_like
+        uint8 (y, x, 3) RGB, or (y, x) indices into ``scheme``, any integer dtype.
+    scheme : TissueScheme, optional
+        Scheme of a label map, which needs it; its name is written.
+    um_per_px : float, optional
+        Micrometers a pixel; by default that of the provenance.
+    provenance : Provenance, optional
+        Written into a structured annotation, which says whether the pixels are synthetic.
+
+    Raises
+    ------
+    ImageError
+        If the array is neither, or the scale impossible.
+    LabelMapError
+        If a label map does not fit its scheme.
+    SaveError
+        If the file cannot be written.
+    """
+    import tifffile
+
+    if Path(path).suffix.lower() not in (".tif", ".tiff"):
+        raise SaveError(f"Cannot write {path}: OME-TIFF needs a name that ends in .ome.tif.")
+    checked = checked_pixels(pixels, scheme)
+    scale = checked_scale(um_per_px or (provenance.um_per_px if provenance else None))
+    levels = levels_of(checked)
+    options: dict[str, Any] = {
+        "photometric": "rgb" if checked.ndim == 3 else "minisblack",
+        "tile": (TILE, TILE),
+        "compression": "adobe_deflate",
+        "predictor": checked.ndim == 3,
+    }
+    metadata = _metadata(checked, scheme, scale, provenance)
+    with (
+        atomic_path(path) as temporary,
+        tifffile.TiffWriter(temporary, bigtiff=checked.nbytes > _MOST_BYTES // 2, ome=True) as writer,
+    ):
+        for step, level in enumerate(levels):
+            if scale is not None:
+                per_centimeter = 1e4 / (scale * 2**step)
+                options |= {"resolution": (per_centimeter,) * 2, "resolutionunit": "CENTIMETER"}
+            if step == 0:
+                writer.write(level, subifds=len(levels) - 1, metadata=metadata, **options)
+            else:
+                writer.write(level, subfiletype=1, **options)
+
+
+def open_tiff(path: str | os.PathLike[str]) -> Loaded:
+    """Open an OME-TIFF, or a slide file that is a TIFF (SVS), without reading its pixels.
+
+    Parameters
+    ----------
+    path : str or path-like
+        TIFF of 8 bits: RGB is a picture, one channel a label map.
+
+    Returns
+    -------
+    Loaded
+        Levels are dask arrays; the file stays open as long as they live.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, no TIFF, cut short, a stack, or has more than 8 bits a channel.
+    """
+    import tifffile
+
+    try:
+        file = tifffile.TiffFile(path)
+    except Exception as error:  # tifffile raises whatever damage leads to
+        if isinstance(error, tifffile.TiffFileError) and "not a TIFF" in str(error):
+            raise ImageError(f"{path} is no TIFF; check that it is the file you mean.") from None
+        raise ImageError(f"Cannot read {path}: {why(error)}.") from None
+    try:
+        with damage_is_one_sentence(path):
+            found = file.series[0].levels
+            _check_complete(file, found)
+            note = _note(file.ome_metadata)
+            kind, levels = _levels(path, file, found)
+            scale = _scale(file)
+        return Loaded(
+            kind, levels, scale, known_scheme(note.get("scheme")), provenance_of(note.get("provenance"))
+        )
+    except BaseException:
+        file.close()
+        raise
+
+
+@contextmanager
+def damage_is_one_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn whatever reading a damaged file raises into an ImageError."""
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(f"Cannot read {path}: {why(error)}.") from error
+
+
+def _metadata(
+    pixels: npt.NDArray[np.uint8],
+    scheme: TissueScheme | None,
+    scale: float | None,
+    provenance: Provenance | None,
+) -> dict[str, Any]:
+    """Return what tifffile writes as OME-XML."""
+    picture = pixels.ndim == 3
+    note: dict[str, str] = {}
+    if scheme is not None and not picture:
+        note["scheme"] = scheme.name
+        note["classes"] = ", ".join(f"{entry.index} {entry.name}" for entry in scheme.classes)
+    if provenance is not None:
+        note["synthetic"] = str(provenance.synthetic).lower()
+        note["provenance"] = provenance.to_json()
+    # tifffile would number files at random; two files of the same content may well have one number
+    number = uuid.uuid5(uuid.NAMESPACE_OID, repr((pixels.shape, scale, sorted(note.items()))))
+    metadata: dict[str, Any] = {
+        "axes": "YXS" if picture else "YX",
+        "UUID": str(number),
+        "Creator": NAMESPACE,
+        "Name": "H&E" if picture else "Tissue",
+    }
+    if provenance is not None and provenance.synthetic:
+        metadata["Description"] = "Synthetic: drawn by a network, not photographed."
+    if scale is not None:
+        metadata |= {"PhysicalSizeX": scale, "PhysicalSizeY": scale}
+        metadata |= {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    if note:
+        metadata["MapAnnotation"] = {"Namespace": NAMESPACE, "Value": note}
+    return metadata
+
+
+def _check_complete(file: Any, levels: list[Any]) -> None:
+    """Raise EOFError if pixels that the directories point to lie beyond the end of the file."""
+    size = file.filehandle.size
+    for level in levels:
+        for page in level.pages:
+            if page is not None and any(
+                offset + count > size
+                for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
+            ):
+                raise EOFError("cut short")
+
+
+def _levels(
+    path: str | os.PathLike[str], file: Any, found: list[Any]
+) -> tuple[Literal["picture", "labels"], tuple[Any, ...]]:
+    """Return what the file holds and its levels as dask arrays."""
+    import dask.array as da
+    import zarr
+
+    axes, shape, dtype = found[0].axes, found[0].shape, found[0].dtype
+    sizes = dict(zip(axes, shape, strict=True))
+    samples = sizes.get("S", sizes.get("C", 1))
+    if dtype != np.uint8:
+        raise ImageError(f"{path} has {dtype} pixels; save it with 8 bits per channel.")
+    if set(axes) - set("YXSC") or {"S", "C"} <= set(axes) or samples not in (1, 3, 4):
+        size = " x ".join(f"{side:,}" for side in shape)
+        raise ImageError(
+            f"{path} is a stack of {size} ({axes}); save one plane of it, in RGB or as a label map."
+        )
+    levels = []
+    for number, level in enumerate(found):
+        store = file.series[0].aszarr(level=number)
+        array = zarr.open_array(store, mode="r")
+        weakref.finalize(store, file.close)
+        chunks = tuple(
+            max(1, round(TILE / chunk)) * chunk if name in "YX" else side
+            for name, side, chunk in zip(level.axes, array.shape, array.chunks, strict=True)
+        )
+        lazy = da.from_array(array, chunks=chunks, name=False, inline_array=True)
+        if len(axes) == 3:
+            lazy = lazy.transpose([axes.index("Y"), axes.index("X"), 3 - axes.index("Y") - axes.index("X")])
+            lazy = lazy[..., :3] if samples > 1 else lazy[..., 0]
+        levels.append(lazy)
+    return "labels" if samples == 1 else "picture", tuple(levels)
+
+
+def _note(xml: str | None) -> dict[str, str]:
+    """Return what our annotation in an OME-XML says; empty if there is none."""
+    if not xml:
+        return {}
+    for annotation in ElementTree.fromstring(xml).iter():
+        if annotation.tag.endswith("}MapAnnotation") and annotation.get("Namespace") == NAMESPACE:
+            entries = (entry for entry in annotation.iter() if entry.tag.endswith("}M"))
+            return {entry.get("K", ""): entry.text or "" for entry in entries}
+    return {}
+
+
+def _scale(file: Any) -> float | None:
+    """Return the micrometers a pixel that a file gives: OME-XML, Aperio's line, or TIFF resolution."""
+    page = file.pages[0]
+    if file.ome_metadata:
+        for element in ElementTree.fromstring(file.ome_metadata).iter():
+            if element.tag.endswith("}Pixels"):
+                unit = _UM.get(element.get("PhysicalSizeXUnit", "µm"))
+                size = plausible_scale(element.get("PhysicalSizeX"))
+                return size * unit if size and unit else None
+    if file.is_svs:
+        match = re.search(r"\bMPP\s*=\s*([0-9.]+)", page.description)
+        return plausible_scale(match[1]) if match else None
+    per_unit = page.get_resolution("micrometer")[0] if page.resolution != (1, 1) else 0
+    if page.resolutionunit == 3 and per_unit > 0 and 1 / per_unit <= _COARSEST_BELIEVED:
+        return float(1 / per_unit)
+    return None
