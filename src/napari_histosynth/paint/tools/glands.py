@@ -1,0 +1,295 @@
+"""Stamp a gland at a point, or fill an area with glands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_histosynth.core.errors import LabelMapError
+from napari_histosynth.core.tiles import Window, tile_windows
+from napari_histosynth.core.tissue import Labels, TissueScheme
+from napari_histosynth.paint.ellipses import Mask
+from napari_histosynth.paint.nuclei import CONTEXT_UM
+from napari_histosynth.paint.tools.gland import (
+    GLANDS,
+    Gland,
+    GlandClasses,
+    Place,
+    Values,
+    furnish,
+    hollow,
+    outline,
+    roughness,
+)
+from napari_histosynth.paint.tools.grounds import nearest_class, without_nuclei
+from napari_histosynth.paint.tools.workpiece import AreaLike, ClassLike, Edit, Workpiece, check_range
+
+_TILE_UM = 600.0
+_SITES_STREAM, _BEND_STREAM = 230, 240
+_LEAST_SHARE = 0.4  # of a gland's area; what is left of less is no gland
+
+
+def stamp_gland(
+    labels: npt.ArrayLike,
+    center: tuple[float, float],
+    *,
+    um_per_px: float,
+    gland: Gland | str = "crypt",
+    scheme: TissueScheme | str = "colon-3",
+    epithelium: ClassLike | None = None,
+    lumen: ClassLike | None = None,
+    seed: int = 0,
+    area: AreaLike = None,
+    protected: Iterable[ClassLike] = (),
+) -> Edit:
+    """Stamp a gland: a ring of epithelium with its lumen, and nuclei at the base.
+
+    Parameters
+    ----------
+    labels : array_like
+        (y, x) label map of any integer dtype; not changed.
+    center : tuple of float
+        y and x of its middle in pixels; the middle of the first pixel is at (0, 0). It may lie beyond the
+        canvas.
+    um_per_px : float
+        Micrometers a pixel.
+    gland : Gland or str
+        What it is like, or one of :data:`GLANDS`.
+    scheme : TissueScheme or str
+        What the labels are written in. Nuclei are drawn if it has "non-epithelium" and "nuclei".
+    epithelium, lumen : int or str, optional
+        Classes of the wall and of the inside; the last class whose name begins with "epithelium", and the
+        background, if not given.
+    seed : int
+        Chooses its outline and its nuclei.
+    area : Area or array_like, optional
+        Where pixels may change; everywhere if not given.
+    protected : iterable of int or str
+        Classes that stay.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    LabelMapError
+        If this is no label map of the scheme, or a number is out of range.
+    SchemeError
+        If the scheme has no epithelium.
+    """
+    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
+    gland = gland_of(gland)
+    classes = GlandClasses.of(piece.scheme, epithelium, lumen)
+    y, x = (float(value) for value in center)
+    if not (np.isfinite(y) and np.isfinite(x)):
+        raise LabelMapError(f"A gland cannot be stamped at {y:g}, {x:g}; give a point on the canvas.")
+    reach = piece.pixels(2.2 * gland.radius_um * gland.stretch**0.5 + 8)
+    row, column = round(y), round(x)
+    around = Window(row - reach, row + reach + 1, column - reach, column + reach + 1)
+    piece.narrow(around)
+    if piece.area.window.is_empty:
+        return piece.edit(piece.view(piece.area.window))
+    # drawn on a ground of its own, so that a gland at the canvas's edge is a gland cut off
+    place = Place(around, piece.um_per_px, seed)
+    chance = np.random.default_rng([seed % 2**64, 231]).random(8)
+    chance[7] = 0.5
+    grid_y, grid_x = place.places
+    half = piece.um_per_px / 2
+    field = outline(
+        gland, grid_y - (y * piece.um_per_px + half), grid_x - (x * piece.um_per_px + half), chance
+    )
+    field = field + roughness(gland, place)
+    mask = place.ground.without_specks(field > 0, np.pi * (0.5 * gland.radius_um) ** 2)
+    depth = place.ground.distance(mask)
+    inside = place.ground.draw(np.where(mask, field, np.minimum(field, -0.1)).astype(np.float32))
+    open_ = place.ground.draw(hollow(gland, place, depth, float(depth.max()), chance))
+    result = piece.view(piece.area.window)
+    _settle(piece, result, around, inside, open_, gland, classes, seed)
+    return piece.edit(result)
+
+
+def fill_with_glands(
+    labels: npt.ArrayLike,
+    *,
+    um_per_px: float,
+    area: AreaLike = None,
+    gland: Gland | str = "crypt",
+    crowding: float = 0.5,
+    scheme: TissueScheme | str = "colon-3",
+    epithelium: ClassLike | None = None,
+    lumen: ClassLike | None = None,
+    seed: int = 0,
+    protected: Iterable[ClassLike] = (),
+) -> Edit:
+    """Fill an area with glands that overlap neither one another nor the glands that are there.
+
+    Parameters
+    ----------
+    labels : array_like
+        (y, x) label map of any integer dtype; not changed.
+    um_per_px : float
+        Micrometers a pixel.
+    area : Area or array_like, optional
+        Where; everywhere if not given. Glands keep inside of it and are not cut by its border, and of one
+        that has not enough room there is nothing.
+    gland : Gland or str
+        What they are like, or one of :data:`GLANDS`; each a little different.
+    crowding : float
+        0 is far apart (three radii from middle to middle), 1 is back to back, with 5 um of stroma between.
+    scheme, epithelium, lumen
+        As for :func:`stamp_gland`.
+    seed : int
+        Chooses the arrangement.
+    protected : iterable of int or str
+        Classes that stay.
+
+    Returns
+    -------
+    Edit
+
+    Raises
+    ------
+    LabelMapError, SchemeError
+        As for :func:`stamp_gland`.
+    """
+    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
+    gland = gland_of(gland)
+    check_range("crowding", crowding, 0, 1)
+    classes = GlandClasses.of(piece.scheme, epithelium, lumen)
+    filling = _Filling(piece, gland, classes, crowding, seed)
+    side = piece.pixels(_TILE_UM)
+    result = piece.view(piece.area.window)
+    for tile in tile_windows(piece.area.window.align(side), side):
+        if piece.area.within(tile).any():
+            window, inside, open_ = filling.glands_of(tile)
+            own_seed = seed + 7919 * (tile.y0 // side) + 104729 * (tile.x0 // side)
+            _settle(piece, result, window, inside, open_, gland, classes, own_seed)
+    return piece.edit(result)
+
+
+def gland_of(gland: Gland | str) -> Gland:
+    """Return a gland by its name, or as it is.
+
+    Raises
+    ------
+    LabelMapError
+        If there is none of that name; the message lists those there are.
+    """
+    if isinstance(gland, Gland):
+        return gland
+    if gland not in GLANDS:
+        raise LabelMapError(f'There is no gland "{gland}"; choose one of {", ".join(GLANDS)}.')
+    return GLANDS[gland]
+
+
+class _Filling:
+    """Glands on a jittered lattice of the canvas, each drawn whole by the tile that its middle lies in."""
+
+    def __init__(
+        self, piece: Workpiece, gland: Gland, classes: GlandClasses, crowding: float, seed: int
+    ) -> None:
+        self.piece, self.gland, self.classes, self.seed = piece, gland, classes, seed
+        self.spacing_um = gland.radius_um * (3.0 - 1.2 * crowding)
+        self.gap_um = 22.0 - 17.0 * crowding
+        self.lean = float(np.random.default_rng([seed % 2**64, 232]).random() * np.pi)
+
+    def glands_of(self, tile: Window) -> tuple[Window, Mask, Mask]:
+        """Return a window around a tile, where in it the tile's glands are, and where their lumina."""
+        piece, gland = self.piece, self.gland
+        halo = piece.pixels(2 * self.spacing_um * gland.stretch**0.5)
+        place = Place.around(tile.grow(halo).clip(piece.shape), piece.shape, piece.um_per_px, self.seed)
+        ground = place.ground
+        room, obstacle = self._room(place.window)
+        y, x = place.places
+        bend = 0.15 * self.spacing_um
+        y = y + bend * place.noise(_BEND_STREAM, 1.5 * self.spacing_um)
+        x = x + bend * place.noise(_BEND_STREAM + 4, 1.5 * self.spacing_um)
+        along = (np.cos(self.lean) * x + np.sin(self.lean) * y) / gland.stretch**0.5
+        across = (np.cos(self.lean) * y - np.sin(self.lean) * x) * gland.stretch**0.5
+        sites = ground.sites(_SITES_STREAM, self.spacing_um, jitter=0.13, at=(across, along))
+        nearest = sites.nearest
+        chance = sites.chance[nearest]
+        # the plane is stretched already
+        field = outline(
+            replace(gland, stretch=1.0), across - sites.y[nearest], along - sites.x[nearest], chance
+        )
+        field = _round_minimum(field, sites.edge - self.gap_um / 2 * gland.stretch**0.5, 18.0)
+        free = ground.distance(~obstacle)
+        field = _round_minimum(field, free - self.gap_um, 10.0)
+        field = _round_minimum(field, ground.distance(room) - 1.0, 10.0)
+        # blur and cut: corners become round, and nothing grows
+        solid = (field > 0) & (ground.smooth((field > 0).astype(np.float32), 0.2 * gland.radius_um) > 0.5)
+        field = ground.smooth(ground.distance(solid), 1.5) + 0.7 * roughness(gland, place)
+        field = np.minimum(np.minimum(field, free - 2.0), sites.edge - 1.5)
+        mask = ground.without_specks(field > 0, np.pi * (0.5 * gland.radius_um) ** 2)
+        mask &= self._of_tile(mask, nearest, place, tile, len(sites.y))[nearest]
+        depth = ground.distance(mask)
+        top = np.zeros(len(sites.y))
+        np.maximum.at(top, nearest[mask], depth[mask])
+        inside = ground.draw(np.where(mask, field, np.minimum(field, -0.1)).astype(np.float32))
+        return place.window, inside, ground.draw(hollow(gland, place, depth, top[nearest], chance))
+
+    def _room(self, window: Window) -> tuple[Mask, Mask]:
+        """Return where glands may be, and where glands are already, on the grid of a window."""
+        piece, classes = self.piece, self.classes
+        place = Place(window, piece.um_per_px, self.seed)
+        view = piece.view(window)
+        ground = place.thin_out(without_nuclei(view, classes.nuclei, piece.um_per_px))
+        room = place.thin_out(piece.area.within(window)) & ~piece.is_protected(ground)
+        # a lumen is glass or mucin whose nearest tissue is epithelium; clefts in stroma are none
+        empty = np.isin(ground, [piece.scheme.background, classes.lumen])
+        tissue = [int(index) for index in np.unique(ground[~empty])]
+        owner = nearest_class(ground, empty, tissue, float(max(ground.shape)))
+        return room, np.isin(owner, classes.all_epithelium)
+
+    def _of_tile(
+        self, mask: Mask, nearest: npt.NDArray[np.intp], place: Place, tile: Window, count: int
+    ) -> Mask:
+        """Return which glands have their middle in a tile and are large enough, bool (count,)."""
+        y, x = place.places
+        owner = nearest[mask]
+        size = np.bincount(owner, minlength=count)
+        middle = [
+            np.bincount(owner, at[mask], minlength=count) / np.maximum(size, 1) / place.um_per_px
+            for at in (y, x)
+        ]
+        large = size * place.ground.step_um**2 >= _LEAST_SHARE * np.pi * self.gland.radius_um**2
+        within = (middle[0] >= tile.y0) & (middle[0] < tile.y1)
+        within &= (middle[1] >= tile.x0) & (middle[1] < tile.x1)
+        return np.asarray(large & within)
+
+
+def _settle(
+    piece: Workpiece,
+    result: Labels,
+    window: Window,
+    inside: Mask,
+    open_: Mask,
+    gland: Gland,
+    classes: GlandClasses,
+    seed: int,
+) -> None:
+    """Draw glands that lie in a window into the labels of the piece's area, in place."""
+    around = window.grow(piece.pixels(CONTEXT_UM)).clip(piece.shape)
+    on_canvas = window.clip(piece.shape)
+    cut = on_canvas.relative_to(window).slices
+    part = on_canvas.relative_to(around).slices
+    masks = np.zeros((2, *around.shape), bool)
+    masks[0][part], masks[1][part] = inside[cut], open_[cut]
+    drawn = furnish(piece.view(around), masks[0], masks[1], gland, classes, piece.um_per_px, seed)
+    common = around.intersect(piece.area.window)
+    if common.is_empty:
+        return
+    target = result[common.relative_to(piece.area.window).slices]
+    source = common.relative_to(around).slices
+    target[masks[0][source]] = drawn[source][masks[0][source]]
+
+
+def _round_minimum(first: Values, second: Values, round_um: float) -> Values:
+    """Return the smaller of two distances, with the corner between them rounded."""
+    overlap = np.maximum(round_um - np.abs(first - second), 0) / round_um
+    return np.asarray(np.minimum(first, second) - overlap**2 * round_um / 4)
