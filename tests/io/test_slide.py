@@ -12,6 +12,7 @@ from napari_histosynth.core.errors import ImageError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io.loaded import Loaded
+from napari_histosynth.io.omezarr import save_ome_zarr
 from napari_histosynth.io.slide import open_slide, read_field
 from napari_histosynth.io.tiff import save_ome_tiff
 
@@ -72,8 +73,10 @@ def test_what_lies_off_the_slide_is_white() -> None:
 
 def test_a_field_of_a_file_is_read_by_its_name(tmp_path: Path) -> None:
     save_ome_tiff(tmp_path / "a.ome.tif", ramp(), um_per_px=0.5)
-    field = read_field(tmp_path / "a.ome.tif", Window(0, 40, 0, 40), 0.5)
-    np.testing.assert_array_equal(field, ramp()[:40, :40])
+    save_ome_zarr(tmp_path / "a.ome.zarr", ramp(), um_per_px=0.5)
+    for name in ("a.ome.tif", "a.ome.zarr"):
+        field = read_field(tmp_path / name, Window(0, 40, 0, 40), 0.5)
+        np.testing.assert_array_equal(field, ramp()[:40, :40])
 
 
 def test_a_slide_without_scale_asks_for_it_and_takes_it() -> None:

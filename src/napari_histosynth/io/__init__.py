@@ -3,6 +3,7 @@
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.io.geojson import read_geojson, save_geojson
 from napari_histosynth.io.loaded import Loaded
+from napari_histosynth.io.omezarr import open_ome_zarr, save_ome_zarr
 from napari_histosynth.io.png import (
     read_image,
     read_labels,
@@ -17,6 +18,7 @@ from napari_histosynth.io.tiff import open_tiff, save_ome_tiff
 __all__ = [
     "Loaded",
     "atomic_path",
+    "open_ome_zarr",
     "open_slide",
     "open_tiff",
     "read_field",
@@ -28,5 +30,6 @@ __all__ = [
     "save_image",
     "save_labels",
     "save_ome_tiff",
+    "save_ome_zarr",
     "save_provenance",
 ]

@@ -13,6 +13,7 @@ from PIL import Image
 from napari_histosynth.core.errors import ImageError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.io.loaded import MAX_SIDE, Loaded, plausible_scale
+from napari_histosynth.io.omezarr import open_ome_zarr
 from napari_histosynth.io.tiff import damage_is_one_sentence, open_tiff
 
 _REACH = 3  # pixels that Lanczos' filter looks at on either side
@@ -24,7 +25,7 @@ def open_slide(path: str | os.PathLike[str]) -> Loaded:
     Parameters
     ----------
     path : str or path-like
-        SVS, OME-TIFF, or another TIFF of 8-bit RGB.
+        SVS, OME-TIFF, another TIFF of 8-bit RGB, or an OME-Zarr.
 
     Returns
     -------
@@ -36,7 +37,7 @@ def open_slide(path: str | os.PathLike[str]) -> Loaded:
     ImageError
         If it cannot be opened, or holds a label map.
     """
-    slide = open_tiff(path)
+    slide = open_ome_zarr(path) if Path(path).suffix.lower() == ".zarr" else open_tiff(path)
     if slide.kind != "picture":
         raise ImageError(f"{path} has one channel; a slide is an RGB picture.")
     return slide
