@@ -175,3 +175,12 @@ def test_dilation_by_distance_is_what_an_independent_transform_says() -> None:
     after = dilate(labels, "epithelium", 2.3, **HERE).applied_to(labels)
     expected = distance_transform_edt(labels != EPITHELIUM) * 0.5 <= 2.3
     np.testing.assert_array_equal(after == EPITHELIUM, expected)
+
+
+def test_the_rim_of_a_lumen_that_shrinks_is_no_thin_gap() -> None:
+    rows, columns = np.mgrid[:120, :160]
+    lumen = ((rows - 60) / 15) ** 2 + ((columns - 80) / 34) ** 2 < 1
+    labels = np.where(lumen, BACKGROUND, EPITHELIUM).astype(np.uint8)
+    after = smooth(labels, "epithelium", 13.0, keep_thin=True, **HERE).applied_to(labels)
+    assert label(after == BACKGROUND, np.ones((3, 3)))[1] == 1
+    assert label(after == EPITHELIUM)[1] == 1

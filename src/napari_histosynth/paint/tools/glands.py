@@ -201,7 +201,8 @@ class _Filling:
         """Return a window around a tile, where in it the tile's glands are, and where their lumina."""
         piece, gland = self.piece, self.gland
         halo = piece.pixels(2 * self.spacing_um * gland.stretch**0.5)
-        place = Place.around(tile.grow(halo).clip(piece.shape), piece.shape, piece.um_per_px, self.seed)
+        core = tile.intersect(piece.area.window)
+        place = Place.around(core.grow(halo).clip(piece.shape), piece.shape, piece.um_per_px, self.seed)
         ground = place.ground
         room, obstacle = self._room(place.window)
         y, x = place.places

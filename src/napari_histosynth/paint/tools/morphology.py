@@ -313,28 +313,35 @@ def _blurred(mask: Mask, sigma: float) -> Field:
 
 
 def _walls(mask: Mask, width: float) -> Mask:
-    """Return the walls of a mask: thinner than ``width`` pixels, and longer than that."""
+    """Return the walls of a mask: no wider than ``width`` pixels in one direction, and long across it."""
     thick = distance_to(distance_to(~mask) > width / 2) <= width / 2
     thin = mask & ~thick
-    half = max(1, round(0.6 * width))
-    runs = np.zeros_like(mask)
+    if not thin.any():
+        return thin
     # a wall may bend
     loose = mask | (distance_to(thin) <= max(1.0, 0.1 * width))
+    walls = np.zeros_like(mask)
     for down, across in ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (1, -2), (2, -1)):
-        steps = max(1, round(half / math.hypot(down, across)))
-        runs |= _runs(loose, down, across, steps)
-    # what joins the pieces of a wall that bends
-    return thin & (distance_to(runs & thin) <= width / 2)
+        step = math.hypot(down, across)
+        ahead, behind = (
+            _run(loose, sign * down, sign * across, round(0.6 * width / step)) for sign in (1, -1)
+        )
+        long = np.minimum(ahead, behind) >= round(0.6 * width / step)
+        # the direction at right angles to it
+        up, down_ = (_run(mask, sign * across, -sign * down, math.ceil(width / step)) for sign in (1, -1))
+        walls |= thin & long & ((up + down_ + 1) * step <= width)
+    return thin & (distance_to(walls) <= width / 4)
 
 
-def _runs(mask: Mask, down: int, across: int, steps: int) -> Mask:
-    """Return where a mask goes on for a number of steps in a direction and in the opposite one."""
-    padded = np.pad(mask, 2 * steps, mode="edge")
-    margin = 2 * steps
+def _run(mask: Mask, down: int, across: int, most: int) -> npt.NDArray[np.int64]:
+    """Return how many steps a mask goes on in a direction, at most so many; it goes on beyond the border."""
+    margin = 2 * max(1, most)
+    padded = np.pad(mask, margin, mode="edge")
     height, width = mask.shape
-    result = mask.copy()
-    for step in range(1, steps + 1):
-        for sign in (-1, 1):
-            y, x = margin + sign * step * down, margin + sign * step * across
-            result &= padded[y : y + height, x : x + width]
-    return result
+    inside = mask.copy()
+    count = np.zeros(mask.shape, np.int64)
+    for step in range(1, most + 1):
+        y, x = margin + step * down, margin + step * across
+        inside &= padded[y : y + height, x : x + width]
+        count += inside
+    return count
