@@ -23,6 +23,10 @@ class ImageError(HistosynthError):
     """A picture cannot be read, or is not what was asked for."""
 
 
+class PixelKindError(ImageError):
+    """A sound picture whose pixels are of a kind that is not used here: 16 bits, stacks and the like."""
+
+
 class AnnotationError(HistosynthError):
     """Annotations cannot be drawn as a label map."""
 

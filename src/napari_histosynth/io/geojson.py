@@ -165,6 +165,19 @@ def read_geojson(
     )
 
 
+def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return size, scheme and scale as far as a file of annotations gives them.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be read.
+    """
+    document = _read_json(path)
+    note = document.get(KEY) if isinstance(document, dict) else None
+    return note if isinstance(note, dict) else {}
+
+
 def _feature(region: Region, scheme: TissueScheme) -> dict[str, Any]:
     """Return one annotation."""
     return {

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_histosynth.core.errors import ImageError, SaveError
+from napari_histosynth.core.errors import ImageError, PixelKindError, SaveError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.io.halving import TILE, levels_of
@@ -123,7 +123,9 @@ def open_ome_zarr(path: str | os.PathLike[str]) -> Loaded:
     Raises
     ------
     ImageError
-        If it is no OME-Zarr, its multiscales are malformed, or its pixels are of another kind.
+        If it is no OME-Zarr, or its multiscales are malformed.
+    PixelKindError
+        If it is a stack or has more than 8 bits a channel.
     """
     import zarr
 
@@ -319,12 +321,12 @@ def _lazy(path: str | os.PathLike[str], array: Any, axes: list[str]) -> Any:
     import dask.array as da
 
     if array.dtype != np.uint8:
-        raise ImageError(f"{path} has {array.dtype} pixels; save it with 8 bits per channel.")
+        raise PixelKindError(f"{path} has {array.dtype} pixels; save it with 8 bits per channel.")
     kept = [name for name, side in zip(axes, array.shape, strict=True) if side > 1 or name in ("y", "x")]
     channels = array.shape[axes.index("c")] if "c" in kept else 3
     if sorted(kept) not in (["x", "y"], ["c", "x", "y"]) or channels != 3:
         size = " x ".join(f"{side:,}" for side in array.shape)
-        raise ImageError(
+        raise PixelKindError(
             f"{path} is a stack of {size} ({', '.join(axes)}); save one plane of it, in RGB or as a label "
             "map."
         )

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.colors import look_up
 from napari_histosynth.core.errors import ImageError, LabelMapError, SaveError
-from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.provenance import Provenance, ProvenanceError
 from napari_histosynth.core.tissue import Labels, TissueScheme
 
 MAX_SIDE = 16_384
@@ -213,6 +213,29 @@ def read_provenance(path: str | os.PathLike[str]) -> Provenance | None:
     with _opened(path) as picture:
         text = getattr(picture, "text", picture.info).get(KEYWORD)
     return None if text is None else Provenance.from_json(str(text))
+
+
+def peek_png(path: str | os.PathLike[str]) -> tuple[str, Provenance] | None:
+    """Return what the head of a PNG of ours tells, without decoding its pixels.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Any file.
+
+    Returns
+    -------
+    tuple of str and Provenance, or None
+        ``"labels"`` or ``"picture"``, and where it comes from; None if this package did not write the file.
+    """
+    try:
+        with _open_any_size(path) as picture:
+            text, mode = picture.info.get(KEYWORD), picture.mode
+        provenance = Provenance.from_json(str(text))
+    except (*_DAMAGE, UnidentifiedImageError, ProvenanceError):
+        return None
+    labels = mode in ("P", *_INDEX_MODES) or ("scheme" in provenance.extra and not provenance.synthetic)
+    return "labels" if labels else "picture", provenance
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_histosynth.core.atomic import atomic_path
-from napari_histosynth.core.errors import ImageError, SaveError
+from napari_histosynth.core.errors import ImageError, PixelKindError, SaveError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.io.halving import TILE, levels_of
@@ -117,7 +117,9 @@ def open_tiff(path: str | os.PathLike[str]) -> Loaded:
     Raises
     ------
     ImageError
-        If the file is missing, no TIFF, cut short, a stack, or has more than 8 bits a channel.
+        If the file is missing, no TIFF, or cut short.
+    PixelKindError
+        If it is a stack or has more than 8 bits a channel.
     """
     import tifffile
 
@@ -209,10 +211,10 @@ def _levels(
     sizes = dict(zip(axes, shape, strict=True))
     samples = sizes.get("S", sizes.get("C", 1))
     if dtype != np.uint8:
-        raise ImageError(f"{path} has {dtype} pixels; save it with 8 bits per channel.")
+        raise PixelKindError(f"{path} has {dtype} pixels; save it with 8 bits per channel.")
     if set(axes) - set("YXSC") or {"S", "C"} <= set(axes) or samples not in (1, 3, 4):
         size = " x ".join(f"{side:,}" for side in shape)
-        raise ImageError(
+        raise PixelKindError(
             f"{path} is a stack of {size} ({axes}); save one plane of it, in RGB or as a label map."
         )
     levels = []
