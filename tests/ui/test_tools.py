@@ -1,0 +1,198 @@
+"""The dock of tissue tools: each tool one step of the layer's undo, bounded by a lasso, sparing classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.paint import tools
+from napari_histosynth.ui.layers import label_layer_arguments
+from napari_histosynth.ui.tools import AREA_NAME, ToolsDock
+
+UM = 0.5
+
+
+@pytest.fixture
+def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    told: list[str] = []
+    monkeypatch.setattr("napari_histosynth.ui.tools.show_error", told.append)
+    return told
+
+
+@pytest.fixture
+def tissue() -> np.ndarray:
+    labels = np.ones((240, 300), np.uint8)
+    labels[60:120, 80:160] = 2
+    labels[80:90, 100:120] = 3
+    return labels
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1000, 700)
+    return viewer
+
+
+@pytest.fixture
+def layer(viewer: Any, tissue: np.ndarray) -> Any:
+    return viewer.add_labels(tissue.copy(), **label_layer_arguments(get_scheme("colon-3"), UM))
+
+
+@pytest.fixture
+def dock(viewer: Any, layer: Any, complaints: list[str]) -> Any:
+    dock = ToolsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Tissue tools")
+    return dock
+
+
+@pytest.fixture
+def use(dock: Any, qtbot: Any) -> Callable[..., None]:
+    """Return a function that chooses a tool, sets its numbers, clicks the button and waits."""
+
+    def apply(tool: str, **settings: Any) -> None:
+        dock.tool_box.setCurrentText(tool)
+        for name, value in settings.items():
+            getattr(dock, name).setValue(value)
+        QTest.mouseClick(dock.apply_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not dock.is_busy, timeout=60_000)
+
+    return apply
+
+
+def native(viewer: Any) -> Any:
+    return viewer.window._qt_viewer.canvas.native
+
+
+def undo_by_key(viewer: Any, layer: Any, qtbot: Any) -> None:
+    viewer.layers.selection.active = layer
+    QTest.keyClick(native(viewer), Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.wait(20)
+
+
+def test_scheme_scale_and_classes_are_those_of_the_layer(dock: Any, layer: Any) -> None:
+    assert dock.labels is layer
+    assert dock.scheme.name == "colon-3"
+    assert dock.um_per_px.value() == UM
+    assert [box.text() for box in dock.protect] == list(get_scheme("colon-3").names)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "Relabel",
+        "Dilate",
+        "Erode",
+        "Smooth",
+        "Remove islands",
+        "Scatter nuclei",
+        "Clear nuclei",
+        "Stamp gland",
+        "Fill with glands",
+    ],
+)
+def test_every_tool_is_one_step_of_undo_and_redo(
+    tool: str, use: Any, dock: Any, viewer: Any, layer: Any, tissue: np.ndarray, qtbot: Any
+) -> None:
+    use(tool, um2=2000)
+    after = layer.data.copy()
+    assert (after != tissue).any()
+    undo_by_key(viewer, layer, qtbot)
+    np.testing.assert_array_equal(layer.data, tissue)
+    layer.redo()
+    np.testing.assert_array_equal(layer.data, after)
+
+
+def test_the_layer_holds_what_the_engine_makes(use: Any, layer: Any, tissue: np.ndarray) -> None:
+    use("Dilate", um=4)
+    expected = tools.dilate(tissue, "epithelium", 4, um_per_px=UM, scheme="colon-3").applied_to(tissue)
+    np.testing.assert_array_equal(layer.data, expected)
+
+
+def test_the_lasso_bounds_the_change(
+    use: Any, dock: Any, viewer: Any, layer: Any, tissue: np.ndarray
+) -> None:
+    dock.draw_area()
+    area = viewer.layers[AREA_NAME]
+    area.add_polygons(np.array([[20, 30], [20, 110], [150, 110], [150, 30]]))
+    assert dock.labels is layer, "drawing an area does not change what tools act on"
+    use("Scatter nuclei")
+    rows, columns = np.nonzero(layer.data != tissue)
+    assert rows.size > 100
+    assert rows.min() >= 20
+    assert rows.max() <= 150
+    assert columns.min() >= 30
+    assert columns.max() <= 110
+
+
+def test_the_area_of_a_moved_layer_is_found_by_place(dock: Any, viewer: Any, layer: Any) -> None:
+    layer.translate = (10.0, 20.0)
+    corners = np.array([[15.1, 25.1], [15.1, 34.9], [29.9, 34.9], [29.9, 25.1]])
+    viewer.add_shapes([corners], shape_type="polygon", name=AREA_NAME, units=("um", "um"))
+    assert dock.area().window == Window(11, 40, 11, 30)
+
+
+def test_protected_classes_stay(use: Any, dock: Any, layer: Any, tissue: np.ndarray) -> None:
+    dock.protect[1].click()
+    use("Scatter nuclei")
+    changed = layer.data != tissue
+    assert changed.any()
+    assert not changed[tissue == 1].any()
+
+
+def test_the_brush_is_set_and_shown_in_micrometers(dock: Any, layer: Any) -> None:
+    dock.brush.setValue(30)
+    assert layer.brush_size == 60
+    layer.brush_size = 20
+    assert dock.brush.value() == 10
+
+
+def test_alt_click_stamps_where_one_clicks(dock: Any, viewer: Any, layer: Any, qtbot: Any) -> None:
+    dock.tool_box.setCurrentText("Stamp gland")
+    dock.gland_box.setCurrentText("nest")
+    viewer.layers.selection.active = layer
+    layer.mode = "paint"
+    before = layer.data.copy()
+    canvas = native(viewer)
+    qtbot.wait(100)
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    QTest.mouseMove(canvas, middle)
+    qtbot.wait(50)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier, middle)
+    qtbot.waitUntil(lambda: not dock.is_busy and (layer.data != before).any(), timeout=60_000)
+    rows, columns = np.nonzero(layer.data != before)
+    assert abs(rows.mean() - 119.5) < 25
+    assert abs(columns.mean() - 149.5) < 25
+    undo_by_key(viewer, layer, qtbot)
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_what_a_tool_refuses_is_told_and_changes_nothing(
+    use: Any, layer: Any, tissue: np.ndarray, complaints: list[str]
+) -> None:
+    use("Desmoplastic reaction")
+    assert len(complaints) == 1
+    assert "colon-10" in complaints[0]
+    np.testing.assert_array_equal(layer.data, tissue)
+
+
+def test_without_labels_there_is_nothing_to_press(dock: Any, viewer: Any, layer: Any) -> None:
+    viewer.layers.remove(layer)
+    assert dock.labels is None
+    assert not dock.apply_button.isEnabled()
+
+
+def test_napari_finds_the_dock() -> None:
+    from npe2 import PluginManifest
+
+    manifest = PluginManifest.from_distribution("napari-histosynth")
+    commands = {entry.id: entry.python_name for entry in manifest.contributions.commands or []}
+    widgets = {entry.display_name: entry.command for entry in manifest.contributions.widgets or []}
+    assert commands[widgets["Tissue tools"]] == "napari_histosynth.ui.tools:ToolsDock"
