@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,30 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_levels_are_read_lazily(large: Path) -> None:
     assert [type(level).__module__.split(".")[0] for level in open_tiff(large).levels] == ["dask"] * 3
+
+
+def test_a_level_can_be_read_when_the_others_are_gone(large: Path) -> None:
+    loaded = open_tiff(large)
+    coarsest = loaded.levels[-1]
+    del loaded
+    gc.collect()
+    np.testing.assert_array_equal(np.asarray(coarsest), levels_of(picture(2048, 300))[-1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files can be listed on Linux only")
+def test_the_file_is_closed_when_all_levels_are_gone(large: Path) -> None:
+    loaded = open_tiff(large)
+    assert large.resolve() in {entry.resolve() for entry in Path("/proc/self/fd").iterdir()}
+    del loaded
+    gc.collect()
+    assert large.resolve() not in {entry.resolve() for entry in Path("/proc/self/fd").iterdir()}
+
+
+def test_tiles_read_by_several_threads_are_the_right_ones(large: Path) -> None:
+    level = open_tiff(large).levels[0]
+    for _ in range(5):
+        read = level.rechunk((64, 300, 3)).compute(scheduler="threads", num_workers=8)
+        np.testing.assert_array_equal(read, picture(2048, 300))
 
 
 # -- as others see it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import uuid
 import weakref
 from collections.abc import Iterator
@@ -217,11 +218,12 @@ def _levels(
         raise PixelKindError(
             f"{path} is a stack of {size} ({axes}); save one plane of it, in RGB or as a label map."
         )
+    users = _Users(len(found), file)
     levels = []
     for number, level in enumerate(found):
         store = file.series[0].aszarr(level=number)
         array = zarr.open_array(store, mode="r")
-        weakref.finalize(store, file.close)
+        weakref.finalize(store, users.leave)
         chunks = tuple(
             max(1, round(TILE / chunk)) * chunk if name in "YX" else side
             for name, side, chunk in zip(level.axes, array.shape, array.chunks, strict=True)
@@ -232,6 +234,20 @@ def _levels(
             lazy = lazy[..., :3] if samples > 1 else lazy[..., 0]
         levels.append(lazy)
     return "labels" if samples == 1 else "picture", tuple(levels)
+
+
+class _Users:
+    """Counts the levels that still read from a file, and closes it after the last."""
+
+    def __init__(self, count: int, file: Any) -> None:
+        self._count, self._file, self._lock = count, file, threading.Lock()
+
+    def leave(self) -> None:
+        """Note that a level is gone."""
+        with self._lock:
+            self._count -= 1
+            if self._count == 0:
+                self._file.close()
 
 
 def _note(xml: str | None) -> dict[str, str]:
