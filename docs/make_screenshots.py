@@ -42,7 +42,6 @@ def wait_for(ready: Callable[[], bool], seconds: float = 300) -> None:
         if time.perf_counter() > until:
             raise TimeoutError("the window never got there")
         spin(0.05)
-    spin(0.3)
 
 
 def stroke(viewer: Any, places: list[tuple[float, float]]) -> None:
@@ -103,7 +102,6 @@ def main() -> None:
     dock = viewer.window.dock_widgets[TITLE]
     painter = dock.painter
     wait_for(lambda: painter.stage is not None and not painter.is_drawing)
-    save(viewer, "paint-example.png")
 
     labels = painter.stage.labels
     widget = viewer.window._qt_viewer.canvas.native
@@ -125,6 +123,7 @@ def main() -> None:
     rim, inner = ring(place, 0.053, shape, 26)[:-1], ring(place, 0.046, shape, 26)[:-1]
     for start, end in zip(rim, inner, strict=True):
         stroke(viewer, [start, end])
+        wait_for(lambda: not painter.is_drawing)  # as slowly as a hand
     wait_for(lambda: not painter.is_drawing)
     save(viewer, "paint-window.png")
 

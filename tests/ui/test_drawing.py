@@ -14,8 +14,9 @@ from napari_histosynth.core.errors import Cancelled, ModelError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
-from napari_histosynth.ui.drawing import DrawingThread, Failed, Idle, Patch, Snapshot, Strays
+from napari_histosynth.ui.drawing import DrawingThread
 from napari_histosynth.ui.pyramid import Pyramid
+from napari_histosynth.ui.reports import Failed, Idle, Patch, Snapshot, Strays
 
 SCHEME = get_scheme("colon-3")
 REACH = 8

@@ -204,6 +204,22 @@ def test_buttons_say_key_name_and_what_belongs_to_a_class(painted: Any) -> None:
     assert "stroma" in button.toolTip()
 
 
+def test_nothing_dark_lies_under_the_middle_of_the_brush(
+    painted: Any, viewer: Any, qtbot: Any, settle: Any
+) -> None:
+    press(viewer, qtbot, Qt.Key.Key_0)
+    painted.painter.stage.labels.brush_size = 60
+    stroke(viewer, qtbot, 0.25)
+    settle()
+    shown = viewer.screenshot(canvas_only=True, flash=False)[..., :3]
+    height, width = shown.shape[:2]
+    middle = shown[height // 2 - 10 : height // 2 + 30, width // 4 - 20 : width // 4 + 50]
+    darkest = middle.max(axis=2) < 100  # the brush's own black ring is one pixel wide
+    blocks = darkest[:-4, :-4] & darkest[4:, 4:] & darkest[:-4, 4:] & darkest[4:, :-4]
+    assert (middle == 255).all(axis=2).any(), "glass was painted there"
+    assert not blocks.any()
+
+
 def test_the_status_bar_can_name_the_class(painted: Any) -> None:
     status = painted.painter.stage.labels.get_status((10.0, 10.0))
     assert "non-epithelium" in status["value"]

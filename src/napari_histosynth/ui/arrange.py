@@ -21,6 +21,17 @@ def show_scale_bar(viewer: Any) -> None:
     bar.visible = True
 
 
+def clear_brush(viewer: Any) -> None:
+    """Take away the dark square that napari 0.9 draws under the middle of its brush.
+
+    It is the background box that overlays with text have; on a brush it hides what one paints on.
+    """
+    canvas = getattr(viewer, "canvas", None)
+    for overlay in canvas.overlays.values() if canvas is not None else ():
+        if type(overlay).__name__ == "BrushCircleOverlay":
+            overlay.box = False
+
+
 def side_by_side(viewer: Any, labels: Any) -> None:
     """Show labels on the left and the picture on the right; one can paint on either."""
     grid = grid_of(viewer)

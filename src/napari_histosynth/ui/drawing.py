@@ -21,7 +21,8 @@ from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import Labels, TissueScheme
 from napari_histosynth.ui.dirty import CELL, DirtyCells
-from napari_histosynth.ui.pyramid import Piece, cut_pieces, level_count
+from napari_histosynth.ui.pyramid import cut_pieces, level_count
+from napari_histosynth.ui.reports import Failed, Idle, Patch, Report, Snapshot, Strays
 from napari_histosynth.ui.shadow import Shadow
 
 TILE = 384
@@ -49,59 +50,6 @@ class Engine(Protocol):
 
 EngineMaker = Callable[[Labels], Engine]
 """Builds the engine on a label map that it reads anew at each render."""
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """New pixels of scene ``scene``; ``since`` is when the edit behind them came, None if there was none.
-
-    ``done`` is the share of the work at hand that is finished, 0 to 1.
-    """
-
-    scene: int
-    pieces: list[Piece]
-    since: float | None
-    done: float
-
-
-@dataclass(frozen=True)
-class Idle:
-    """Nothing is left to draw, except what was put off: ``held`` pixels, about.
-
-    ``orders`` is how many orders had been given by then; see :attr:`DrawingThread.orders`.
-    """
-
-    scene: int
-    held: int
-    orders: int
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Drawing failed; ``sentence`` says why. What could not be drawn is put off."""
-
-    scene: int
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Strays:
-    """Values outside the scheme, with their counts, that are drawn as background."""
-
-    scene: int
-    values: dict[int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """The labels of the finished picture, and what made it."""
-
-    scene: int
-    labels: Labels
-    provenance: Provenance
-
-
-Report = Patch | Idle | Failed | Strays | Snapshot
 
 
 @dataclass

@@ -1,12 +1,17 @@
-"""Models that are loaded stay loaded: choosing one again, or in another dock, costs nothing."""
+"""Models and the engines built on them; what is loaded stays loaded, for other docks too."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_histosynth.core.tissue import Labels
+from napari_histosynth.ui.look import Look
+
 if TYPE_CHECKING:
+    from napari_histosynth.paint.canvas import Canvas
     from napari_histosynth.paint.model import PaintModel
 
 FAVORITE = "colon-3class"
@@ -32,6 +37,20 @@ def model_names() -> list[str]:
     from napari_histosynth.zoo import list_models
 
     return sorted((folder.name for folder in list_models()), key=lambda name: (name != FAVORITE, name))
+
+
+def engine_maker(model: PaintModel, look: Look) -> Callable[[Labels], Canvas]:
+    """Return what builds the engine for a model and a look, on the labels that it is given.
+
+    The drawing thread calls it: sampling a latent takes a moment.
+    """
+
+    def make(labels: Labels) -> Canvas:
+        from napari_histosynth.paint.canvas import Canvas
+
+        return Canvas(model, labels, seed=look.seed, latent_seed=look.latent_seed)
+
+    return make
 
 
 @lru_cache(maxsize=3)

@@ -34,7 +34,7 @@ from napari_histosynth.ui.painter import Painter
 from napari_histosynth.ui.palette import Palette, bind_keys, choose_class
 from napari_histosynth.ui.savebutton import SaveButton
 
-_WIDTH = 340  # px, leaves the canvas most of a laptop's screen
+_WIDTH, _WIDEST = 340, 380  # px, leaves the canvas most of a laptop's screen
 _MOMENT = 400  # ms of drawing before a progress bar appears
 
 
@@ -71,93 +71,105 @@ class PaintDock(QWidget):
     # ---- the widget
 
     def _build(self) -> None:
-        """Lay out the dock: model, canvas, classes, look, view, saving, state."""
+        """Lay out the dock: sections that scroll, and below them what is going on, always in sight."""
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(8, 6, 8, 6)
         column.setSpacing(6)
-
-        self.models = QComboBox()
-        self.models.setObjectName("models")
-        self.models.setToolTip("Model that draws")
-        self.models.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.choose_folder = QPushButton("…")
-        self.choose_folder.setFixedWidth(34)
-        self.choose_folder.setObjectName("model-folder")
-        self.choose_folder.setToolTip("Choose the folder of a model")
-        column.addWidget(_heading("Model"))
-        column.addLayout(_row(self.models, self.choose_folder))
-        self.model_line = _small("", "model-line")
-        column.addWidget(self.model_line)
-
-        self.new_canvas = QPushButton("New canvas")
-        self.new_canvas.setObjectName("new-canvas")
-        self.new_canvas.setMenu(self.opener.menu())
-        column.addWidget(_heading("Canvas"))
-        column.addWidget(self.new_canvas)
-        self.canvas_line = _small("", "canvas-line")
-        column.addWidget(self.canvas_line)
-
-        self.palette_box = Palette()
-        column.addWidget(_heading("Classes", "keys 0 to 9 while you paint; H hides the labels"))
-        column.addWidget(self.palette_box)
-
-        self.look_panel = LookPanel(self.painter.looks)
-        column.addWidget(_heading("Look"))
-        column.addWidget(self.look_panel)
-
-        self.side_by_side = QPushButton("Side by side")
-        self.side_by_side.setObjectName("side-by-side")
-        self.side_by_side.setToolTip("Labels on the left, H&E on the right; you can paint on either")
-        self.overlay = QPushButton("Overlay")
-        self.overlay.setObjectName("overlay")
-        self.overlay.setToolTip("Labels over the H&E, see-through; you paint on the H&E itself")
-        self.views = QButtonGroup(self)
-        for index, button in enumerate((self.side_by_side, self.overlay)):
-            button.setCheckable(True)
-            self.views.addButton(button, index)
-        self.side_by_side.setChecked(True)
-        column.addWidget(_heading("View"))
-        column.addLayout(_row(self.side_by_side, self.overlay))
-
-        self.save = SaveButton()
-        column.addWidget(_heading("Save"))
-        column.addWidget(self.save)
-
-        self.progress = QProgressBar()
-        self.progress.setObjectName("progress")
-        self.progress.setRange(0, 100)
-        self.progress.setTextVisible(False)
-        self.progress.setFixedHeight(10)
-        self.stop = QPushButton("Stop")
-        self.stop.setObjectName("stop")
-        self.stop.setToolTip("Draw the rest later")
-        self.progress_row = QWidget()
-        self.progress_row.setLayout(_row(self.progress, self.stop))
-        self.rest = QPushButton("Draw the rest")
-        self.rest.setObjectName("draw-rest")
-        self.status = _small("", "status")
+        self._add_model(column)
+        self._add_canvas(column)
+        self._add_painting(column)
+        self._add_view_and_saving(column)
         column.addStretch(1)
-        column.addWidget(self.progress_row)
-        column.addWidget(self.rest)
-        column.addWidget(self.status)
-        self.progress_row.hide()
-        self.rest.hide()
-        self._slow = QTimer(self)
-        self._slow.setSingleShot(True)
-        self._slow.setInterval(_MOMENT)
-        self._slow.timeout.connect(self.progress_row.show)
 
         area = QScrollArea()
         area.setWidget(content)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        bar = area.verticalScrollBar()
+        assert bar is not None
+        area.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
+        outer.addWidget(area, 1)
+        self._add_state(outer)
         self.setMinimumWidth(_WIDTH)
-        self.setMaximumWidth(380)
+        self.setMaximumWidth(_WIDEST)
+
+    def _add_model(self, column: QVBoxLayout) -> None:
+        """Add the choice of a model, and what is known of it."""
+        self.models = QComboBox()
+        self.models.setObjectName("models")
+        self.models.setToolTip("Model that draws")
+        self.models.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.choose_folder = _button("…", "model-folder", "Choose the folder of a model")
+        self.choose_folder.setFixedWidth(34)
+        self.model_line = _small("model-line")
+        column.addWidget(_heading("Model"))
+        column.addLayout(_row(self.models, self.choose_folder))
+        column.addWidget(self.model_line)
+
+    def _add_canvas(self, column: QVBoxLayout) -> None:
+        """Add the ways to a canvas, and its size."""
+        self.new_canvas = _button("New canvas", "new-canvas", "Blank, an example, or a label map of yours")
+        self.new_canvas.setMenu(self.opener.menu())
+        self.canvas_line = _small("canvas-line")
+        column.addWidget(_heading("Canvas"))
+        column.addWidget(self.new_canvas)
+        column.addWidget(self.canvas_line)
+
+    def _add_painting(self, column: QVBoxLayout) -> None:
+        """Add the classes, and the seeds of the look."""
+        self.palette_box = Palette()
+        self.look_panel = LookPanel(self.painter.looks)
+        column.addWidget(_heading("Classes", "keys 0 to 9; H hides the labels"))
+        column.addWidget(self.palette_box)
+        column.addWidget(_heading("Look"))
+        column.addWidget(self.look_panel)
+
+    def _add_view_and_saving(self, column: QVBoxLayout) -> None:
+        """Add how the layers lie, and the buttons that save."""
+        self.side_by_side = _button(
+            "Side by side", "side-by-side", "Labels on the left, H&E on the right; you can paint on either"
+        )
+        self.overlay = _button(
+            "Overlay", "overlay", "Labels over the H&E, see-through; you paint on the H&E itself"
+        )
+        self.views = QButtonGroup(self)
+        for index, button in enumerate((self.side_by_side, self.overlay)):
+            button.setCheckable(True)
+            self.views.addButton(button, index)
+        self.side_by_side.setChecked(True)
+        self.save = SaveButton()
+        column.addWidget(_heading("View"))
+        column.addLayout(_row(self.side_by_side, self.overlay))
+        column.addWidget(_heading("Save"))
+        column.addWidget(self.save)
+
+    def _add_state(self, outer: QVBoxLayout) -> None:
+        """Add how far drawing is, what was put off, and what draws."""
+        self.progress = QProgressBar()
+        self.progress.setObjectName("progress")
+        self.progress.setRange(0, 100)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(10)
+        self.stop = _button("Stop", "stop", "Draw the rest later")
+        self.progress_row = QWidget()
+        self.progress_row.setLayout(_row(self.progress, self.stop))
+        self.rest = _button("Draw the rest", "draw-rest", "Draw what was stopped, or failed")
+        self.status = _small("status")
+        self.progress_row.hide()
+        self.rest.hide()
+        self._slow = QTimer(self)
+        self._slow.setSingleShot(True)
+        self._slow.setInterval(_MOMENT)
+        self._slow.timeout.connect(self.progress_row.show)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(8, 0, 8, 4)
+        for widget in (self.progress_row, self.rest, self.status):
+            foot.addWidget(widget)
+        outer.addLayout(foot)
 
     def _connect(self) -> None:
         """Connect what is pressed to the painter, and what it says to what is shown."""
@@ -288,6 +300,7 @@ class PaintDock(QWidget):
         stage.labels.events.selected_label.connect(self._show_class)
         self._show_class()
         arrange.show_scale_bar(self.viewer)
+        arrange.clear_brush(self.viewer)
         self._arrange(self.views.checkedId())
 
     def _forget_layer(self) -> None:
@@ -359,9 +372,17 @@ def _heading(text: str, note: str = "") -> QLabel:
     return label
 
 
-def _small(text: str, name: str) -> QLabel:
-    """Return a line of small text that wraps."""
-    label = QLabel(text)
+def _button(text: str, name: str, tip: str) -> QPushButton:
+    """Return a button with a name for tests and a hint for people."""
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setToolTip(tip)
+    return button
+
+
+def _small(name: str) -> QLabel:
+    """Return an empty line of small text that wraps."""
+    label = QLabel()
     label.setObjectName(name)
     label.setWordWrap(True)
     label.setStyleSheet("font-size: 11px;")

@@ -13,10 +13,11 @@ from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 from napari_histosynth.core.errors import HistosynthError, ModelError
 from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import layers, prepare
-from napari_histosynth.ui.drawing import DrawingThread, Engine, Failed, Idle, Patch, Report, Strays
+from napari_histosynth.ui.drawing import DrawingThread
 from napari_histosynth.ui.follow import LabelsFollower
 from napari_histosynth.ui.look import Look, Looks
-from napari_histosynth.ui.models import load_cached
+from napari_histosynth.ui.models import engine_maker, load_cached
+from napari_histosynth.ui.reports import Failed, Idle, Patch, Report, Strays
 from napari_histosynth.ui.save import Painting
 from napari_histosynth.ui.savequeue import SaveQueue
 from napari_histosynth.ui.stage import Stage
@@ -246,21 +247,9 @@ class Painter(QObject):
         self._scene += 1
         self._saving.give_up()
         self._thread.look_at(self.stage.view())
-        self._thread.begin(
-            self._scene, self.stage.labels.data, self._needs_model().scheme, self._engine_maker()
-        )
+        model, labels = self._needs_model(), self.stage.labels.data
+        self._thread.begin(self._scene, labels, model.scheme, engine_maker(model, self.looks.present))
         self.progressed.emit(0.0)
-
-    def _engine_maker(self) -> Callable[[Labels], Engine]:
-        """Return what builds the engine for the present model and look, on the drawing thread."""
-        model, look = self._needs_model(), self.looks.present
-
-        def make(labels: Labels) -> Engine:
-            from napari_histosynth.paint.canvas import Canvas
-
-            return Canvas(model, labels, seed=look.seed, latent_seed=look.latent_seed)
-
-        return make
 
     # ---- look
 
@@ -280,7 +269,7 @@ class Painter(QObject):
         """Draw all anew if the look has changed."""
         if changed and self.stage is not None:
             self._thread.look_at(self.stage.view())
-            self._thread.remake(self._engine_maker())
+            self._thread.remake(engine_maker(self._needs_model(), self.looks.present))
             self.progressed.emit(0.0)
         self.look_changed.emit()
 
