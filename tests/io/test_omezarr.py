@@ -137,7 +137,7 @@ def test_napari_ome_zarr_reads_the_same_pixels(both: tuple[Path, str]) -> None:
 def test_axes_of_length_one_are_left_out(tmp_path: Path) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
     planes = np.moveaxis(picture(), 2, 0)[None, :, None]
-    group.create_array("0", data=planes)
+    group.create_array("0", shape=planes.shape, dtype="uint8")[...] = planes
     axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}]
     axes += [{"name": name, "type": "space", "unit": "millimeter"} for name in "zyx"]
     scale = [{"type": "scale", "scale": [1, 1, 1, 0.001, 0.001]}]
@@ -197,7 +197,7 @@ def test_what_is_no_zarr_is_one_sentence(tmp_path: Path) -> None:
 )
 def test_pixels_of_another_kind_are_one_sentence(tmp_path: Path, shape: Any, dtype: str, says: str) -> None:
     path = spoiled(tmp_path / "a.zarr", datasets=[{"path": "9"}])
-    zarr.open_group(path, mode="r+").create_array("9", data=np.zeros(shape, dtype))
+    zarr.open_group(path, mode="r+").create_array("9", shape=shape, dtype=dtype)
     with pytest.raises(ImageError, match=says):
         open_ome_zarr(path)
 
