@@ -112,6 +112,11 @@ def test_a_label_map_opens_ready_to_be_painted_on(tmp_path: Path, ending: str) -
     assert layer.get_color(2) == pytest.approx([252 / 255, 247 / 255, 49 / 255, 1])
 
 
+def test_a_label_map_that_names_no_scheme_is_known_by_its_colors(tmp_path: Path) -> None:
+    save_labels(tmp_path / "a_labels.png", np.full((9, 9), 8), get_scheme("colon-10"), provenance=MADE)
+    assert layer_scheme(opened(tmp_path / "a_labels.png")).name == "colon-10"
+
+
 def test_a_large_picture_opens_lazily_as_a_pyramid(tmp_path: Path) -> None:
     save_ome_tiff(tmp_path / "a.ome.tif", picture(2048, 60))
     ((data, arguments, _),) = readers.get_tiff_reader(str(tmp_path / "a.ome.tif"))(

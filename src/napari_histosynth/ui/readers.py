@@ -84,15 +84,29 @@ def _pyramid_reader(path: str | Sequence[str], opener: Callable[[str], Any]) -> 
 
 def _read_png(path: str) -> list[LayerData]:
     """Read a PNG of ours."""
-    from napari_histosynth.io.png import peek_png, read_image, read_labels
+    from napari_histosynth.io.png import peek_png, read_image
 
     found = peek_png(path)
     kind, made = found or ("picture", None)
     um_per_px = made.um_per_px if made else None
     if kind == "labels" and made is not None:
-        scheme = get_scheme(str(made.extra.get("scheme", "colon-3")))
-        return [_labels_layer(path, read_labels(path, scheme), scheme, um_per_px)]
+        named = made.extra.get("scheme")
+        return [_labels_layer(path, *_read_by_scheme(path, [named] if named else _SCHEMES), um_per_px)]
     return [_picture_layer(path, [read_image(path)], um_per_px, made)]
+
+
+def _read_by_scheme(path: str, names: Sequence[str]) -> tuple[Any, TissueScheme]:
+    """Read the PNG of a label map by the first scheme that it fits."""
+    from napari_histosynth.io import read_labels
+
+    first: HistosynthError | None = None
+    for scheme in map(get_scheme, names):
+        try:
+            return read_labels(path, scheme), scheme
+        except HistosynthError as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def _read_geojson(path: str) -> list[LayerData]:
