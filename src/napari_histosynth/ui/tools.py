@@ -32,9 +32,7 @@ from napari_histosynth.ui.tasks import Tasks
 AREA_NAME = "Area"
 
 _MOST_PIXELS = 16_000_000  # napari's undo keeps 18 bytes for each
-
-# the settings that each tool has
-_TOOLS: dict[str, tuple[str, ...]] = {
+_TOOLS: dict[str, tuple[str, ...]] = {  # the settings of each
     "Relabel": ("class", "target"),
     "Desmoplastic reaction": ("um", "seed"),
     "Dilate": ("class", "um"),
@@ -125,16 +123,12 @@ class ToolsDock(QWidget):
         if self._layer is None or AREA_NAME not in self._viewer.layers:
             return None
         shapes = self._viewer.layers[AREA_NAME]
-        inside = np.zeros(self._layer.data.shape, bool)
-        found = False
+        parts = []
         for points in getattr(shapes, "data", ()):
             vertices = [self._layer.world_to_data(shapes.data_to_world(point)) for point in points]
-            if len(vertices) < 3:
-                continue
-            part = tools.Area.of_polygon(vertices).clip(inside.shape)
-            inside[part.window.slices] |= part.within(part.window)
-            found = True
-        return tools.Area.of_mask(inside) if found else None
+            if len(vertices) > 2:
+                parts.append(tools.Area.of_polygon(vertices).clip(self._layer.data.shape))
+        return tools.Area.of_any(parts) if parts else None
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Let go of the viewer."""
@@ -282,7 +276,6 @@ class ToolsDock(QWidget):
         named = [index for index, name in enumerate(names) if name.startswith("epithelium")]
         self.class_box.setCurrentIndex(named[-1] if named else 0)
         for check in self.protect:
-            self._protect_grid.removeWidget(check)
             check.deleteLater()
         self.protect = [QCheckBox(name) for name in names]
         for index, check in enumerate(self.protect):
@@ -343,9 +336,8 @@ class ToolsDock(QWidget):
         for name, field in self._fields.items():
             self._form.addRow(titles.get(name, name.capitalize()), field)
         top = QFormLayout()
-        top.addRow("Scheme", self.scheme_box)
-        top.addRow("Scale", self.um_per_px)
-        top.addRow("Brush", self.brush)
+        for title, field in (("Scheme", self.scheme_box), ("Scale", self.um_per_px), ("Brush", self.brush)):
+            top.addRow(title, field)
         protecting = QGroupBox("Protect")
         self._protect_grid = QGridLayout(protecting)
         self.apply_button, self.area_button = QPushButton(), QPushButton("Draw area")

@@ -144,6 +144,14 @@ def test_a_lasso_holds_the_pixels_whose_middle_is_inside() -> None:
     np.testing.assert_array_equal(area.within(Window(0, 8, 0, 8)), expected)
 
 
+def test_areas_join() -> None:
+    parts = [Area.of_disk((10, 10), 4), Area(Window(30, 35, 2, 8)), Area(Window(0, 0, 0, 0))]
+    joined, whole = Area.of_any(parts), Window(0, 40, 0, 40)
+    assert joined.window == (6, 35, 2, 15)
+    np.testing.assert_array_equal(joined.within(whole), parts[0].within(whole) | parts[1].within(whole))
+    assert Area.of_any([]).window.is_empty
+
+
 def test_a_disk_may_reach_beyond_the_canvas() -> None:
     area = Area.of_disk((0, 0), 5).clip((20, 20))
     assert area.window == (0, 6, 0, 6)

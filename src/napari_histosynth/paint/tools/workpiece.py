@@ -101,6 +101,18 @@ class Area:
         rows, columns = np.ogrid[window.y0 : window.y1, window.x0 : window.x1]
         return cls(window, np.asarray((rows - y) ** 2 + (columns - x) ** 2 <= radius**2))
 
+    @classmethod
+    def of_any(cls, parts: Iterable[Area]) -> Area:
+        """Return what lies in any of some areas."""
+        kept = list(parts)
+        window = _NOTHING
+        for part in kept:
+            window = window.unite(part.window)
+        inside = np.zeros(window.shape, bool)
+        for part in kept:
+            inside |= part.within(window)
+        return cls(window, inside)
+
     def clip(self, shape: tuple[int, ...]) -> Area:
         """Return the part on a canvas of ``shape``; its window may be empty."""
         window = self.window.clip(shape)
