@@ -192,6 +192,24 @@ def test_without_labels_there_is_nothing_to_press(dock: Any, viewer: Any, layer:
     assert not dock.apply_button.isEnabled()
 
 
+def test_the_picture_follows_a_tool_and_its_undo(
+    said: Any, painted: Any, viewer: Any, draw_whole: Any, qtbot: Any, wait: Any
+) -> None:
+    painter = painted.painter
+    viewer.layers.selection.active = painter.stage.labels
+    tools_dock = ToolsDock(viewer)
+    qtbot.addWidget(tools_dock)
+    before = painter.stage.pixels.copy()
+    tools_dock.stamp((80, 90))
+    wait(lambda: not tools_dock.is_busy and not painter.is_drawing)
+    assert (painter.stage.labels.data == 2).any()
+    assert (painter.stage.pixels != before).any()
+    assert np.abs(painter.stage.pixels.astype(int) - draw_whole(painter)).max() <= 1
+    painter.stage.labels.undo()
+    wait(lambda: not painter.is_drawing)
+    assert np.abs(painter.stage.pixels.astype(int) - before).max() <= 1
+
+
 def test_napari_finds_the_dock() -> None:
     from npe2 import PluginManifest
 
