@@ -85,6 +85,7 @@ class CardSection(_Section):
 
     data: str = ""
     terms: str = ""
+    license: str = ""
     citation: str = ""
 
 

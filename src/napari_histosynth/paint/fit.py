@@ -124,6 +124,7 @@ def export(training: PaintTraining, settings: LoopSettings, run: Path, out: Path
         title=model.title or model.name,
         data=config.card.data,
         terms=config.card.terms,
+        license=config.card.license,
         citation=config.card.citation,
         trained=f"{step} steps of {config.loop.batch} crops of {config.loop.crop} px",
     )

@@ -107,7 +107,7 @@ class PaintModel:
             float32 (latent_size,).
         """
         if self.latent_bank is None:
-            return gaussian(seed, LATENT_STREAM, 0, Window(0, 1, 0, self.latent_size))[0]
+            return gaussian(seed, LATENT_STREAM, 0, Window(0, 1, 0, self.latent_size)).ravel()
         first, second, share = np.random.Philox(key=seed % 2**64).random_raw(3)
         one, other = (self.latent_bank[int(raw) % len(self.latent_bank)] for raw in (first, second))
         weight = np.float32((int(share) >> 40) / 2**24)
