@@ -278,3 +278,15 @@ def test_asking_for_a_reader_by_name_loads_neither_qt_nor_torch(tmp_path: Path) 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_drawn_picture_is_marked_synthetic_however_it_is_saved(tmp_path: Path) -> None:
+    from napari_histosynth.io import open_tiff
+    from napari_histosynth.ui.layers import picture_layer_arguments
+
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
+    path = str(tmp_path / "drawn.ome.tif")
+    writers.write_tiff(path, pixels, picture_layer_arguments(0.62))
+    made = open_tiff(path).provenance
+    assert made is not None
+    assert made.synthetic

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_histosynth.core.errors import SchemeError
+from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tissue import TissueClass, TissueScheme, get_scheme
 
 LABELS_NAME = "Tissue"
@@ -56,6 +57,8 @@ def picture_layer_arguments(um_per_px: float) -> dict[str, Any]:
         "scale": (um_per_px, um_per_px),
         "units": (_UNIT, _UNIT),
         "interpolation2d": "linear",
+        # whichever way the layer is saved, the file says that it is no photograph
+        "metadata": {METADATA_KEY: {"provenance": Provenance(um_per_px=um_per_px).to_dict()}},
     }
 
 

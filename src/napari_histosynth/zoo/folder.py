@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import ModelError, SaveError, SchemeError
 from napari_histosynth.core.tissue import TissueScheme, get_scheme
-from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.zoo.card import ModelCard
 from napari_histosynth.zoo.weights import file_sha256, pack_tensors, read_header, read_tensors
 
