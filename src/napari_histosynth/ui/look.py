@@ -16,7 +16,7 @@ class Look:
     Attributes
     ----------
     latent_seed : int
-        Chooses stain and grade, 0 to 2**31 - 1.
+        Chooses the stain and cellular detail, 0 to 2**31 - 1.
     seed : int
         Chooses the fine texture, 0 to 2**31 - 1.
     """

@@ -28,7 +28,7 @@ class LookPanel(QWidget):
         self._looks = looks
         self.latent_seed, self.lock_latent = self._seed_row(
             "latent",
-            "Stain and grade: the seed of the latent. The same number is the same look, on any canvas.",
+            "Stain and cellular detail: the seed of the latent. The same number is the same look, on any canvas.",
         )
         self.seed, self.lock_seed = self._seed_row(
             "texture", "Fine texture - chromatin, fibers, grain: the seed of the noise."
@@ -42,7 +42,7 @@ class LookPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for row, (name, field, lock) in enumerate(
-            (("Stain, grade", self.latent_seed, self.lock_latent), ("Texture", self.seed, self.lock_seed))
+            (("Stain", self.latent_seed, self.lock_latent), ("Texture", self.seed, self.lock_seed))
         ):
             label = QLabel(name)
             label.setToolTip(field.toolTip())
