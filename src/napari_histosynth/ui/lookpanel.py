@@ -28,7 +28,7 @@ class LookPanel(QWidget):
         self._looks = looks
         self.latent_seed, self.lock_latent = self._seed_row(
             "latent",
-            "Stain and cellular detail: the seed of the latent. The same number is the same look, on any canvas.",
+            "Stain and detail: the seed of the latent. The same number is the same look, on any canvas.",
         )
         self.seed, self.lock_seed = self._seed_row(
             "texture", "Fine texture - chromatin, fibers, grain: the seed of the noise."
