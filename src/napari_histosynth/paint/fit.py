@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_histosynth.core.tissue import get_scheme
-from napari_histosynth.core.training import LoopSettings, load_checkpoint, make_fabric, train
+from napari_histosynth.core.training import LoopSettings, make_fabric, train
 from napari_histosynth.paint.config import PaintConfig, read_config
 from napari_histosynth.paint.data import CropSampler, Split, load_fields
 
@@ -71,7 +70,7 @@ def train_paint(
     if reached < settings.steps:
         say(f"Stopped at step {reached} of {settings.steps}; the same command goes on from there.")
     out = run / "model" if out is None else out
-    export(training, settings, run, out, reached)
+    export(training, settings, out, reached)
     say(f"Wrote {out}.")
     return out
 
@@ -105,7 +104,7 @@ def prepare(config: PaintConfig, data: Path, say: Callable[[str], None] = print)
     return training
 
 
-def export(training: PaintTraining, settings: LoopSettings, run: Path, out: Path, step: int) -> None:
+def export(training: PaintTraining, settings: LoopSettings, out: Path, step: int) -> None:
     """Write the averaged networks of a run as a model folder."""
     from napari_histosynth.zoo import ModelCard, write_folder
 
@@ -129,15 +128,3 @@ def export(training: PaintTraining, settings: LoopSettings, run: Path, out: Path
         trained=f"{step} steps of {config.loop.batch} crops of {config.loop.crop} px",
     )
     write_folder(out, card, tensors)
-
-
-def export_checkpoint(
-    config_path: Path, data: Path, run: Path, out: Path, say: Callable[[str], None] = print
-) -> int:
-    """Write the model folder of a run's last checkpoint, without training; returns its step."""
-    config = read_config(config_path)
-    training = prepare(config, data, say)
-    step = load_checkpoint(run / "checkpoint.pt", training)
-    settings = replace(LoopSettings(config.loop.steps), precision=config.loop.precision, device="cpu")
-    export(training, settings, run, out, step)
-    return step
