@@ -64,7 +64,8 @@ class PaintTraining:
         )
         vgg19 = find_vgg19(config.loss.vgg19)
         self.vgg19 = None if vgg19 is None else PerceptualLoss(vgg19)
-        self.average = copy.deepcopy(nn.ModuleDict({"generator": self.generator, "encoder": self.encoder}))
+        self._averaged = nn.ModuleDict({"generator": self.generator, "encoder": self.encoder})
+        self.average = copy.deepcopy(self._averaged)
         self.average.requires_grad_(False)
         self.prior = LatentPrior(config.model.latent_size)
         self.networks: dict[str, nn.Module] = {
@@ -113,12 +114,7 @@ class PaintTraining:
             loss = adversarial + weights.perceptual * perceptual + weights.color * color + weights.kl * kl
         _descend(self.optimizers["discriminator"], self._judged, discriminator_loss, retain_graph=True)
         _descend(self.optimizers["generator"], self._drawn, loss)
-        update_average(
-            self.average,
-            nn.ModuleDict({"generator": self.generator, "encoder": self.encoder}),
-            step,
-            self.config.optimizer.average,
-        )
+        update_average(self.average, self._averaged, step, self.config.optimizer.average)
         losses = {
             "discriminator": discriminator_loss,
             "adversarial": adversarial,
