@@ -25,6 +25,7 @@ class ModelSection(_Section):
     um_per_px: float = Field(gt=0)
     latent_size: int = Field(64, gt=0)
     architecture: dict[str, Any] = {}
+    start: str = ""  # name or folder of a model to begin with; empty begins with random weights
 
 
 class DataSection(_Section):

@@ -69,7 +69,7 @@ def load_fields(
     The folder holds ``images/`` and either ``labels/`` (label maps, index or color PNGs of the scheme)
     or ``masks/`` (nonzero where epithelium is), from which labels are made by :func:`labels_from_he` in
     three degrees of detail: as found; with small lumina, goblets and clefts left to the generator; and, for
-    those who do not paint nuclei, without them.
+    those who do not paint nuclei, without them. Where the scheme has no nuclei there are the first two.
 
     Parameters
     ----------
@@ -119,7 +119,9 @@ def load_fields(
                 smallest_background_um2=60,
                 smallest_lumen_um2=400,
             )
-            labels = (detailed, sketched, without_nuclei(sketched))
+            plain = without_nuclei(sketched)
+            has_nuclei = "nuclei" in scheme.names
+            labels = (detailed, sketched, plain) if has_nuclei else (without_nuclei(detailed), plain)
         else:
             raise TrainingError(f"{path.name} has neither a label map in 'labels' nor a mask in 'masks'.")
         if any(one.shape != image.shape[:2] for one in labels):

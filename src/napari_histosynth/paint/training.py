@@ -20,6 +20,7 @@ from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
 from napari_histosynth.paint.prior import REMEMBERED, LatentPrior
+from napari_histosynth.paint.start import start_from
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -64,10 +65,13 @@ class PaintTraining:
         )
         vgg19 = find_vgg19(config.loss.vgg19)
         self.vgg19 = None if vgg19 is None else PerceptualLoss(vgg19)
+        self.prior = LatentPrior(config.model.latent_size)
+        if config.model.start:
+            known = start_from(config.model.start, scheme, self.generator, self.encoder)
+            self.prior.update(known.get("latent.bank", self.prior.bank[:0]))
         self._averaged = nn.ModuleDict({"generator": self.generator, "encoder": self.encoder})
         self.average = copy.deepcopy(self._averaged)
         self.average.requires_grad_(False)
-        self.prior = LatentPrior(config.model.latent_size)
         self.networks: dict[str, nn.Module] = {
             "generator": self.generator,
             "encoder": self.encoder,
