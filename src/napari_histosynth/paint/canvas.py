@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from napari_histosynth.core.device import is_out_of_memory
 from napari_histosynth.core.errors import Cancelled, DeviceError, LabelMapError, ModelError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.paint.drawing import drawer_for
+from napari_histosynth.paint.drawing import LatentField, drawer_for
+from napari_histosynth.paint.lookmap import LookMap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,13 +41,16 @@ class Canvas:
     labels : ndarray
         uint8 (y, x) of the model's scheme, at the model's scale, up to 16,384 px a side. Not copied: edit it
         in place and render the touched window again. Values outside the scheme are drawn as background.
-    latent : ndarray, optional
+    latent : ndarray or LatentField, optional
         float32 (d,), one look for all; or (d, y, x), a look that varies smoothly over the canvas, at any
-        resolution, its corners on those of the canvas (local models only). Sampled when absent.
+        resolution, its corners on those of the canvas; or a
+        :class:`~napari_histosynth.paint.lookmap.LookMap`. Those that vary are for local models only.
+        Sampled when absent.
     seed : int
         Of the noise: the arrangement of grain, chromatin and fibers.
     latent_seed : int, optional
-        Of the latent where none is given; ``seed`` when absent.
+        Of the latent where none is given; ``seed`` when absent. Beside a map of looks it is kept for the
+        record: the seed of the look that the map lies on.
     tile : int, optional
         Side in pixels of the windows that large ones are cut into.
 
@@ -63,20 +67,27 @@ class Canvas:
         model: PaintModel,
         labels: npt.NDArray[np.uint8],
         *,
-        latent: npt.ArrayLike | None = None,
+        latent: npt.ArrayLike | LatentField | None = None,
         seed: int = 0,
         latent_seed: int | None = None,
         tile: int | None = None,
     ) -> None:
         self.model, self.labels, self.seed = model, _checked(labels), int(seed)
-        self.latent_seed = None if latent is not None else int(seed if latent_seed is None else latent_seed)
-        if self.latent_seed is not None:
+        self.latent_seed: int | None = None
+        if latent is None:
+            self.latent_seed = int(seed if latent_seed is None else latent_seed)
             latent = model.sample_latent(self.latent_seed)
-        self.latent = _checked_latent(np.asarray(latent, np.float32), model)
+        elif hasattr(latent, "cells"):
+            self.latent_seed = latent_seed
         self._tile = TILE if tile is None else max(int(tile), LEAST_TILE)
+        self._take_latent(latent)
+
+    def _take_latent(self, latent: npt.ArrayLike | LatentField) -> None:
+        """Check a latent and draw with it from now on."""
+        self.latent = _checked_latent(latent, self.model)
         known = np.arange(256, dtype=np.uint8)
-        known[model.scheme.n_classes :] = model.scheme.background
-        self._drawer = drawer_for(model, self.labels, self.latent, self.seed, known)
+        known[self.model.scheme.n_classes :] = self.model.scheme.background
+        self._drawer = drawer_for(self.model, self.labels, self.latent, self.seed, known)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -97,6 +108,41 @@ class Canvas:
     def affected(self, window: Window) -> Window:
         """Return the pixels that can change when labels inside ``window`` change."""
         return self._drawer.affected(window).clip(self.shape)
+
+    def affected_by_latent(self, cells: Window) -> Window:
+        """Return the pixels that can change when latents do.
+
+        Parameters
+        ----------
+        cells : Window
+            Where, in cells of the generator's coarsest level; see
+            :meth:`~napari_histosynth.paint.lookmap.LookMap.cells`.
+        """
+        if cells.is_empty:
+            return Window(0, 0, 0, 0)
+        return self._drawer.affected_by_latent(cells).clip(self.shape)
+
+    def change_looks(self, looks: LookMap) -> list[Window]:
+        """Draw by another map of looks from now on.
+
+        Parameters
+        ----------
+        looks : LookMap
+            Of this canvas's stride.
+
+        Returns
+        -------
+        list of Window
+            What has to be drawn again, in pixels; all of the canvas if it had no map of looks before.
+        """
+        before = self.latent
+        self._take_latent(looks)
+        if not isinstance(before, LookMap):
+            return [self.window]
+        # the cells that the generator reads beyond the canvas color its border as well
+        grid = self.window.grow(getattr(self.model.generator, "margin", 0)).coarsen(looks.stride)
+        found = (self.affected_by_latent(cells) for cells in looks.changes(before, grid))
+        return [window for window in found if not window.is_empty]
 
     def render(
         self,
@@ -158,16 +204,21 @@ class Canvas:
 
     def provenance(self) -> Provenance:
         """Return what is needed to draw this canvas again: model, hashes, seeds, scale, size."""
-        latent = np.ascontiguousarray(self.latent, "<f4")
+        extra: dict[str, Any] = {"device": self.model.device.type, "precision": self.model.precision}
+        if isinstance(self.latent, np.ndarray):
+            digest = hashlib.sha256(np.ascontiguousarray(self.latent, "<f4").tobytes()).hexdigest()
+        else:
+            digest = self.latent.sha256
+            extra["look_map"] = self.latent.describe()
         return Provenance(
             model=self.model.name,
             model_sha256=self.model.sha256,
             seed=self.seed,
             latent_seed=self.latent_seed,
-            latent_sha256=hashlib.sha256(latent.tobytes()).hexdigest(),
+            latent_sha256=digest,
             um_per_px=self.um_per_px,
             size=self.shape,
-            extra={"device": self.model.device.type, "precision": self.model.precision},
+            extra=extra,
         )
 
     def _cut(self, window: Window, tile: int) -> list[Window]:
@@ -205,11 +256,24 @@ def _checked(labels: object) -> npt.NDArray[np.uint8]:
     return labels
 
 
-def _checked_latent(latent: npt.NDArray[np.float32], model: PaintModel) -> npt.NDArray[np.float32]:
-    if latent.ndim not in (1, 3) or latent.shape[0] != model.latent_size or 0 in latent.shape:
+def _checked_latent(
+    latent: npt.ArrayLike | LatentField, model: PaintModel
+) -> npt.NDArray[np.float32] | LatentField:
+    size = model.latent_size
+    if hasattr(latent, "cells"):
+        field = cast("LatentField", latent)
+        stride = getattr(model.generator, "stride", field.stride)
+        if field.latent_size != size or field.stride != stride:
+            raise ModelError(
+                f"The map of looks has latents of {field.latent_size} numbers in cells of {field.stride} px, "
+                f"but {model.name!r} takes {size} in cells of {stride} px; make a map for this model."
+            )
+        return field
+    latent = np.asarray(latent, np.float32)
+    if latent.ndim not in (1, 3) or latent.shape[0] != size or 0 in latent.shape:
         raise ModelError(
-            f"The model {model.name!r} takes latents of shape ({model.latent_size},) or "
-            f"({model.latent_size}, y, x), not {latent.shape}."
+            f"The model {model.name!r} takes latents of shape ({size},) or ({size}, y, x), not "
+            f"{latent.shape}."
         )
     if not np.isfinite(latent).all():
         raise ModelError("The latent holds values that are not numbers; sample or load another.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -23,6 +23,28 @@ PAPER_OVERLAP = 0.25
 PAPER_KEPT = 8
 
 
+class LatentField(Protocol):
+    """A look that varies over a canvas; see :class:`napari_histosynth.paint.lookmap.LookMap`."""
+
+    @property
+    def latent_size(self) -> int:
+        """Length of the latents."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels a cell, along either axis."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that the latents follow from."""
+
+    def cells(self, window: Window) -> npt.NDArray[np.float32]:
+        """Return the latents of a window of cells, float32 (d, y, x), the same bits however it is cut."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a record of provenance says of it."""
+
+
 class Drawer(Protocol):
     """Draws windows of one canvas."""
 
@@ -32,6 +54,9 @@ class Drawer(Protocol):
     def affected(self, window: Window) -> Window:
         """Return what can change when labels in ``window`` change; may reach outside the canvas."""
 
+    def affected_by_latent(self, cells: Window) -> Window:
+        """Return what can change when latents in a window of cells do; may reach outside the canvas."""
+
     def draw(self, window: Window) -> npt.NDArray[np.uint8]:
         """Draw a window inside the canvas, uint8 (h, w, 3)."""
 
@@ -39,7 +64,7 @@ class Drawer(Protocol):
 def drawer_for(
     model: PaintModel,
     labels: npt.NDArray[np.uint8],
-    latent: npt.NDArray[np.float32],
+    latent: npt.NDArray[np.float32] | LatentField,
     seed: int,
     known: npt.NDArray[np.uint8],
 ) -> Drawer:
@@ -51,8 +76,8 @@ def drawer_for(
         What draws.
     labels : ndarray
         uint8 (y, x), read at each drawing.
-    latent : ndarray
-        float32 (d,) or (d, y, x).
+    latent : ndarray or LatentField
+        float32 (d,) or (d, y, x), or what gives the latents of any window of cells.
     seed : int
         Of the noise.
     known : ndarray
@@ -73,7 +98,7 @@ class LocalDrawer:
         model: PaintModel,
         generator: LocalGenerator,
         labels: npt.NDArray[np.uint8],
-        latent: npt.NDArray[np.float32],
+        latent: npt.NDArray[np.float32] | LatentField,
         seed: int,
         known: npt.NDArray[np.uint8],
     ) -> None:
@@ -83,6 +108,18 @@ class LocalDrawer:
     def affected(self, window: Window) -> Window:
         """Return the window grown by the receptive field."""
         return window.grow(self.generator.receptive_field)
+
+    def affected_by_latent(self, cells: Window) -> Window:
+        """Return the pixels that read any of those cells of the coarsest level."""
+        stride = self.generator.stride
+        reads = self.generator.latent_reads
+        # pixel q * stride + offset reads the cells q + first to q + last
+        low = min((1 - last) * stride + offset for offset, (_, last) in enumerate(reads))
+        high = max(-first * stride + offset for offset, (first, _) in enumerate(reads))
+        window = cells.refine(stride)
+        return Window(
+            window.y0 + low, window.y1 - stride + high + 1, window.x0 + low, window.x1 - stride + high + 1
+        )
 
     def draw(self, window: Window) -> npt.NDArray[np.uint8]:
         """Draw a window; beyond the canvas its labels are mirrored."""
@@ -98,7 +135,9 @@ class LocalDrawer:
                 np.stack([gaussian(self.seed, stream, level, planned.inputs) for stream in range(fields)])
             )
         latent = self.latent
-        if latent.ndim == 3:
+        if not isinstance(latent, np.ndarray):
+            latent = latent.cells(read.coarsen(stride))
+        elif latent.ndim == 3:
             latent = latent_window(latent, self.labels.shape, read, stride)
         drawn = self.model.draw(labels, latent, noise)
         return drawn[window.relative_to(aligned).slices]
@@ -117,10 +156,10 @@ class PaperDrawer:
         self,
         model: PaintModel,
         labels: npt.NDArray[np.uint8],
-        latent: npt.NDArray[np.float32],
+        latent: npt.NDArray[np.float32] | LatentField,
         known: npt.NDArray[np.uint8],
     ) -> None:
-        if latent.ndim != 1:
+        if not isinstance(latent, np.ndarray) or latent.ndim != 1:
             raise ModelError(
                 f"The model {model.name!r} takes one latent for all of the canvas, not a map of them."
             )
@@ -138,6 +177,10 @@ class PaperDrawer:
             columns[0] * self.step,
             columns[-1] * self.step + self.side,
         )
+
+    def affected_by_latent(self, cells: Window) -> Window:
+        """Return all of the canvas: this generator has one latent."""
+        return Window.of_shape(self.labels.shape)
 
     def draw(self, window: Window) -> npt.NDArray[np.uint8]:
         """Draw a window as the weighted mean of the generator windows that cover it."""
@@ -229,17 +272,19 @@ def latent_window(
     ndarray
         float32 (d, read.height / stride, read.width / stride), bilinear, held constant outside.
     """
-    weights = []
+    weights, needed = [], []
     for low, high, size, cells in (
         (read.y0, read.y1, shape[0], latent.shape[1]),
         (read.x0, read.x1, shape[1], latent.shape[2]),
     ):
         centers = np.arange(low, high, stride) + stride / 2
         position = np.clip(centers / size * cells - 0.5, 0, cells - 1)
-        weights.append(np.maximum(0, 1 - np.abs(position[:, None] - np.arange(cells))).astype(np.float32))
+        used = np.arange(int(position.min()), min(int(position.max()) + 2, cells))
+        weights.append(np.maximum(0, 1 - np.abs(position[:, None] - used)).astype(np.float32))
+        needed.append(slice(int(used[0]), int(used[-1]) + 1))
     rows, columns = weights
     # einsum by elements, not through a matrix product: the same bits whatever the window
-    first = np.einsum("yi,dij->dyj", rows, latent)
+    first = np.einsum("yi,dij->dyj", rows, latent[:, needed[0], needed[1]])
     return np.asarray(np.einsum("xj,dyj->dyx", columns, first), np.float32)
 
 

@@ -208,6 +208,23 @@ class LocalGenerator(nn.Module):
                 reach = max(reach, offset - window.y0, window.y1 - 1 - offset)
         return reach
 
+    @property
+    def latent_reads(self) -> list[tuple[int, int]]:
+        """Which coarse cells a pixel's look comes from, along either axis, for each place in a stride.
+
+        The pixel ``q * stride + offset`` reads the latents of the cells ``q + first`` up to, not including,
+        ``q + last``, where ``(first, last) = latent_reads[offset]``.
+        """
+        reads = []
+        for offset in range(self.stride):
+            first, last = 0, 1
+            for level in self.plan(Window(offset, offset + 1, offset, offset + 1)):
+                cells = level.inputs.refine(level.stride).coarsen(self.stride)
+                more = int(level.stride < self.stride)  # finer levels look bilinearly at the next cells
+                first, last = min(first, cells.y0 - more), max(last, cells.y1 + more)
+            reads.append((first, last))
+        return reads
+
     def plan(self, window: Window) -> list[LevelPlan]:
         """Work out what each level must read to draw an output window, coarse to fine.
 
