@@ -46,6 +46,7 @@ class LossSection(_Section):
     perceptual: float = 10.0  # VGG-19's last convolution if its weights are at hand, else the discriminators'
     vgg19: str = ""  # path of VGG-19 weights; empty looks into torch hub's cache
     color: float = 5.0  # L1 of 8 px averages: holds the stain of the encoded picture
+    texture: float = 0.0  # local power in bands of spatial frequency: holds the grain
     kl: float = 0.003  # keeps latents of pictures near N(0, I)
     prior: float = Field(0.25, ge=0, lt=1)  # share of a batch in random looks instead of encoded ones
 

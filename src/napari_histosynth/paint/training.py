@@ -21,6 +21,7 @@ from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
 from napari_histosynth.paint.prior import REMEMBERED, LatentPrior
 from napari_histosynth.paint.start import start_from
+from napari_histosynth.paint.texture import texture_loss
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -114,8 +115,10 @@ class PaintTraining:
             adversarial = _mean(self._generator_loss(of_drawn) for _, of_drawn in verdicts)
             perceptual = self._perceptual(image, drawn, judged, encoded)
             color = F.l1_loss(F.avg_pool2d(drawn[:encoded], 8), F.avg_pool2d(image[:encoded], 8))
+            grain = texture_loss(drawn[:encoded], image[:encoded]) if weights.texture else color.new_zeros(())
             kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
-            loss = adversarial + weights.perceptual * perceptual + weights.color * color + weights.kl * kl
+            loss = adversarial + weights.perceptual * perceptual + weights.color * color
+            loss = loss + weights.texture * grain + weights.kl * kl
         _descend(self.optimizers["discriminator"], self._judged, discriminator_loss, retain_graph=True)
         _descend(self.optimizers["generator"], self._drawn, loss)
         update_average(self.average, self._averaged, step, self.config.optimizer.average)
@@ -124,6 +127,7 @@ class PaintTraining:
             "adversarial": adversarial,
             "perceptual": perceptual,
             "color": color,
+            "texture": grain,
             "kl": kl,
         }
         return {name: float(value.detach()) for name, value in losses.items()}
