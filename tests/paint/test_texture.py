@@ -24,7 +24,7 @@ def test_other_noise_of_the_same_power_costs_little() -> None:
 
 
 def test_twice_the_power_is_the_logarithm_of_two_in_every_band() -> None:
-    for strong, weak in zip(band_powers(_noise(0.2 * math.sqrt(2))), band_powers(_noise(0.2)), strict=True):
+    for strong, weak in zip(band_powers(_noise(2 * math.sqrt(2))), band_powers(_noise(2)), strict=True):
         assert float((strong - weak).mean()) == pytest.approx(math.log(2), abs=0.02)
 
 

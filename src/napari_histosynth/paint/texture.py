@@ -1,12 +1,12 @@
-"""How much grain a picture has, band by band and place by place: a loss that discriminators overlook.
+"""How much grain a picture has, band by band and place by place: a loss for what discriminators overlook.
 
 A discriminator that is learned alongside the generator is slow to notice that drawn tissue has too much color
 noise from pixel to pixel (four times the power of real tissue) and too little structure of 4 to 6 px; a
-network that is trained afterwards to tell the two apart sees it at once. Both are second-order statistics, so
-they are asked for directly: the power of the picture in a few bands of spatial frequency, of brightness and of
-two color differences, averaged over small neighborhoods. After Durall, Keuper and Keuper, "Watch your
-up-convolution" (CVPR 2020), who match the spectrum of the whole picture; here it is matched where it is, so
-that glass stays clean where stroma is grainy.
+network that is trained afterwards to tell the two apart sees it at once. Both are statistics of second
+order, so they are asked for directly: the power of the picture in a few bands of spatial frequency, of
+brightness and of two color differences, averaged over small neighborhoods. After Durall, Keuper and Keuper,
+"Watch your up-convolution" (CVPR 2020), who match the spectrum of the whole picture; here it is matched
+where it is, so that glass stays clean where stroma is grainy.
 """
 
 from __future__ import annotations
