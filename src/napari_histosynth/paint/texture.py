@@ -31,9 +31,9 @@ def band_powers(image: Tensor, bands: int = 4, neighborhood: int = 24) -> list[T
     Parameters
     ----------
     image : Tensor
-        (n, 3, y, x) in [-1, 1].
+        (n, 3, y, x) in [-1, 1], at least 32 px a side.
     bands : int
-        Octaves, from the finest on.
+        Octaves, from the finest on; fewer where the picture is too small for them.
     neighborhood : int
         Side in pixels of the area that power is averaged over.
 
@@ -57,8 +57,10 @@ def band_powers(image: Tensor, bands: int = 4, neighborhood: int = 24) -> list[T
 
     powers = []
     for band in range(bands):
-        x, detail = apart(x)
         side = max(2, neighborhood >> band)
+        if band and min(x.shape[-2:]) < side + 4:
+            break  # a small picture has no coarse bands
+        x, detail = apart(x)
         if band == 0:
             powers.append(power(apart(detail)[1], side))
         powers.append(power(detail, side))
