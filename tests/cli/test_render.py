@@ -259,3 +259,31 @@ def test_published_label_maps_are_drawn_at_their_own_scale(
     assert made is not None
     assert made.um_per_px == 1.0
     assert made.extra["nuclei_added"] is name.startswith("2")
+
+
+def test_a_look_map_places_looks(
+    run: Callable[..., Any], label_file: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    looks = tmp_path / "looks.json"
+    record = {"format": "histosynth-looks-1", "own": {"seed": 1}, "looks": [{"seed": 2}], "width_um": 8}
+    looks.write_text(json.dumps({**record, "points": [{"y": 12, "x": 40, "look": 1, "radius_um": 12}]}))
+    command = ("render", label_file, "--model", tiny_model, "--device", "cpu")
+    run(*command, "-o", tmp_path / "own.png", "--latent-seed", 1)
+    assert run(*command, "-o", tmp_path / "he.png", "--look-map", looks).code == 0
+    changed = (read_image(tmp_path / "he.png") != read_image(tmp_path / "own.png")).any(axis=2)
+    assert changed[:, 36:].mean() > 0.5
+    made = read_provenance(tmp_path / "he.png")
+    assert made is not None
+    assert (made.latent_seed, made.extra["look_map"]["points"]) == (1, 1)
+
+
+def test_a_look_map_of_another_model_is_one_sentence(
+    run: Callable[..., Any], label_file: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    looks = tmp_path / "looks.json"
+    looks.write_text(json.dumps({"format": "histosynth-looks-1", "model": "x", "model_sha256": "0" * 64}))
+    ended = run("render", label_file, "-o", tmp_path / "he.png", "--model", tiny_model, "--look-map", looks)
+    assert ended.code == 2
+    assert ended.in_one_sentence
+    assert "made for the model 'x'" in ended.err
+    assert not (tmp_path / "he.png").exists()

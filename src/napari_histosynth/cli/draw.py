@@ -23,6 +23,7 @@ nuclei gets some, arranged by --seed, if the model knows nuclei.
 \b
 $ histosynth render labels.png -o he.png
 $ histosynth render labels.png -o he.png --latent-seed 7    (another look)
+$ histosynth render labels.png -o he.png --look-map labels_looks.json    (several looks)
 $ histosynth render map.png -o he.png --scheme prostate-2 --um-per-px 1
 $ histosynth render map.png -o he.png --labels-output pair.png
 
@@ -78,6 +79,13 @@ def render(
         Path | None,
         typer.Option(metavar="Z.npy", help="The look itself: a NumPy file of latent_size numbers."),
     ] = None,
+    look_map: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LOOKS.json",
+            help="Several looks on one canvas, at points and in regions; docs/looks.md has the format.",
+        ),
+    ] = None,
     nuclei: Annotated[
         bool, typer.Option("--nuclei/--no-nuclei", help="Whether to add nuclei to a map in a scheme without.")
     ] = True,
@@ -102,9 +110,9 @@ def render(
     """Run ``histosynth render``; see :data:`RENDER_HELP`."""
     if latent is not None and latent_seed is not None:
         raise typer.BadParameter("--latent and --latent-seed both choose the look; give one of them.")
-    check_output(output, inputs=(labels, latent))
+    check_output(output, inputs=(labels, latent, look_map))
     if labels_output is not None:
-        check_output(labels_output, inputs=(labels, latent, output))
+        check_output(labels_output, inputs=(labels, latent, look_map, output))
 
     from napari_histosynth.core.tissue import get_scheme
     from napari_histosynth.io import save_image, save_labels, save_provenance
@@ -121,10 +129,12 @@ def render(
     )
     look = None if latent is None else read_latent(latent, folder.card)
     with waiting(f"Loading {folder.name}"):
+        from napari_histosynth.paint.lookfile import read_look_plan
         from napari_histosynth.paint.model import load_model
         from napari_histosynth.paint.render import render_labels
 
         loaded = load_model(folder.path, device=device, precision=precision)
+        looks = None if look_map is None else read_look_plan(look_map, loaded, given.um_per_px)
     if given.guessed:
         options = " and ".join("--" + name.replace("_", "-") for name in given.guessed)
         remark(
@@ -140,6 +150,7 @@ def render(
             seed=seed,
             latent=look,
             latent_seed=latent_seed,
+            looks=looks,
             add_nuclei=nuclei,
             keep_scale=keep_scale,
             progress=tell,

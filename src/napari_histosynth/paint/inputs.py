@@ -19,11 +19,13 @@ from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme, sche
 from napari_histosynth.io import read_image, read_labels, read_provenance
 
 if TYPE_CHECKING:
+    from napari_histosynth.paint.model import PaintModel
     from napari_histosynth.zoo import ModelCard
 
 # Scales that a picture of tissue may have, in um/px: what a file says beyond them was meant for a printer
 # (300 dpi is 85 um/px) or for nobody.
 _PLAUSIBLE_UM_PER_PX = (0.05, 20.0)
+_LOOKED_AT = 1024  # px at the model's scale: a look does not get clearer by more
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,50 @@ def read_latent(path: str | os.PathLike[str], card: ModelCard) -> npt.NDArray[np
     if not np.isfinite(latent).all():
         raise ModelError(f"The latent {path} holds values that are not finite; give one of numbers alone.")
     return np.ascontiguousarray(latent, np.float32)
+
+
+def latent_of_file(path: str | os.PathLike[str], model: PaintModel) -> npt.NDArray[np.float32]:
+    """Read the look of an H&E picture from its file; one that does not state its scale has the model's.
+
+    Raises
+    ------
+    ImageError
+        If the file is no picture that can be read, or is too small.
+    ModelError
+        If the model has no encoder.
+    """
+    return latent_of_picture(read_image(path), read_scale(path) or model.um_per_px, model)
+
+
+def latent_of_picture(
+    rgb: npt.NDArray[np.uint8], um_per_px: float, model: PaintModel
+) -> npt.NDArray[np.float32]:
+    """Read the look of an H&E picture of any scale and size.
+
+    Parameters
+    ----------
+    rgb : ndarray
+        uint8 (y, x, 3). Of a large picture the middle is looked at.
+    um_per_px : float
+        Its scale.
+    model : PaintModel
+        With an encoder.
+
+    Returns
+    -------
+    ndarray
+        float32 (latent_size,).
+    """
+    from napari_histosynth.paint.resample import resize_rows, scaled_shape
+
+    rgb = np.asarray(rgb)
+    most = round(_LOOKED_AT * max(1.0, model.um_per_px / um_per_px))
+    top, left = (max(0, (side - most) // 2) for side in rgb.shape[:2])
+    part = np.ascontiguousarray(rgb[top : top + most, left : left + most])
+    shape = scaled_shape((part.shape[0], part.shape[1]), um_per_px, model.um_per_px)
+    if part.ndim == 3 and part.dtype == np.uint8 and part.shape[2] == 3 and shape != part.shape[:2]:
+        part = resize_rows(part, (0.0, 0.0, float(part.shape[1]), float(part.shape[0])), shape)
+    return model.encode(part)
 
 
 def _provenance(path: str | os.PathLike[str]) -> Provenance | None:

@@ -43,6 +43,13 @@ class Place:
     radius_um: float | None = None
     share: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Hold plain numbers, whatever array or table they come from: their text is hashed."""
+        for name, kind in (("y", float), ("x", float), ("look", int), ("share", float)):
+            object.__setattr__(self, name, kind(getattr(self, name)))
+        if self.radius_um is not None:
+            object.__setattr__(self, "radius_um", float(self.radius_um))
+
 
 class LookMap:
     """Latents that vary over a canvas.

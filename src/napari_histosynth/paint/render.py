@@ -20,6 +20,7 @@ from napari_histosynth.paint.nuclei import scatter_nuclei
 from napari_histosynth.paint.resample import picture_strips, resample_labels, resize_rows, scaled_shape
 
 if TYPE_CHECKING:
+    from napari_histosynth.paint.lookfile import LookPlan
     from napari_histosynth.paint.model import PaintModel
 
 NUCLEI = "nuclei"
@@ -59,6 +60,7 @@ def render_labels(
     seed: int = 0,
     latent: npt.NDArray[np.float32] | None = None,
     latent_seed: int | None = None,
+    looks: LookPlan | None = None,
     add_nuclei: bool = True,
     keep_scale: bool = True,
     cancel: Callable[[], bool] | None = None,
@@ -87,6 +89,9 @@ def render_labels(
         float32 (latent_size,), the look. By default drawn at random by ``latent_seed``.
     latent_seed : int, optional
         Chooses the look; ``seed`` by default.
+    looks : LookPlan, optional
+        Looks at places and in regions of the label map; see :mod:`napari_histosynth.paint.lookfile`. The
+        look that they lie on is ``latent`` or that of ``latent_seed``, else what the plan says.
     add_nuclei : bool
         Whether to scatter nuclei into a map whose scheme has none, if the model's has. Without, the
         model is left to draw tissue without marked nuclei.
@@ -119,7 +124,7 @@ def render_labels(
     scatters = add_nuclei and NUCLEI in model.scheme.names and NUCLEI not in scheme.names
     if scatters:
         drawn = scatter_nuclei(drawn, scheme=model.scheme, um_per_px=model.um_per_px, seed=seed)
-    canvas = Canvas(model, drawn, latent=latent, seed=seed, latent_seed=latent_seed)
+    canvas = _canvas(model, drawn, seed, latent, latent_seed, looks)
     shape = source.shape if keep_scale else canvas_shape
     image = _render(canvas, shape, cancel, progress)
     facts: dict[str, Any] = {
@@ -149,6 +154,27 @@ def _canvas_shape(shape: tuple[int, ...], um_per_px: float, model: PaintModel) -
             "are drawn, so crop it or correct its scale."
         )
     return height, width
+
+
+def _canvas(
+    model: PaintModel,
+    labels: npt.NDArray[np.uint8],
+    seed: int,
+    latent: npt.NDArray[np.float32] | None,
+    latent_seed: int | None,
+    looks: LookPlan | None,
+) -> Canvas:
+    """Return the canvas of a label map at the model's scale, of one look or of several."""
+    if looks is None:
+        return Canvas(model, labels, latent=latent, seed=seed, latent_seed=latent_seed)
+    if latent is None and latent_seed is None and looks.own is not None:
+        latent, latent_seed = looks.own.latent, looks.own.seed
+    elif latent is None:
+        latent_seed = seed if latent_seed is None else latent_seed
+        latent = model.sample_latent(latent_seed)
+    height, width = labels.shape
+    field = looks.build(model, latent, (height, width))
+    return Canvas(model, labels, latent=field, seed=seed, latent_seed=latent_seed)
 
 
 def _render(
