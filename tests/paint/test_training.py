@@ -133,6 +133,12 @@ def test_fields_come_in_three_degrees_of_detail(data: Path) -> None:
     assert not (bare == 3).any()
 
 
+def test_a_scheme_without_nuclei_gets_labels_without_them(data: Path) -> None:
+    (field, *_) = load_fields(data, get_scheme("colon-2"), 0.62, Split())
+    assert len(field.labels) == 2
+    assert {int(value) for labels in field.labels for value in np.unique(labels)} == {0, 1, 2}
+
+
 def test_ready_label_maps_are_taken_as_they_are(data: Path, tmp_path: Path) -> None:
     scheme = get_scheme("colon-3")
     shutil.copytree(data / "images", tmp_path / "images")
@@ -236,6 +242,18 @@ def test_settled_statistics_belong_to_the_averaged_weights(config: Path, data: P
 
 
 # ---- from a folder of pictures to a model ----
+
+
+def test_a_run_starts_from_the_model_that_it_names(config: Path, data: Path, tmp_path: Path) -> None:
+    out = train_paint(config, data, tmp_path / "run", device="cpu", say=_silent)
+    start = f'start = "{out}"\n[model.architecture]'
+    config.write_text(CONFIG.replace("[model.architecture]", start).replace("colon-3", "colon-2"))
+    begun = prepare(read_config(config), data, _silent)
+    ended = load_model(out, device="cpu", precision="fp32").generator
+    for name, value in begun.generator.state_dict().items():
+        if "conv" in name:
+            torch.testing.assert_close(value, ended.state_dict()[name], atol=2e-3, rtol=0, msg=name)
+    assert int(begun.prior.seen) > 0
 
 
 def test_a_trained_model_loads_and_draws(config: Path, data: Path, tmp_path: Path) -> None:
