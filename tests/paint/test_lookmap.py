@@ -270,8 +270,20 @@ def test_what_a_cell_affects_is_drawn_again_and_little_more(model: PaintModel) -
     assert max(affected.shape) <= 16 + 2 * (model.generator.receptive_field + 16)
 
 
-def test_a_first_map_redraws_everything(model: PaintModel) -> None:
-    canvas = Canvas(model, blocks(), seed=3)
+def test_a_first_map_redraws_what_it_covers(model: PaintModel) -> None:
+    labels = blocks((200, 330))
+    canvas = Canvas(model, labels, latent=OWN, seed=3)
+    picture = canvas.render()
+    spot = make(Place(20, 20, 1, radius_um=5), width_um=8)
+    windows = canvas.change_looks(spot)
+    assert sum(window.area for window in windows) < canvas.window.area / 2
+    for window in windows:
+        picture[window.slices] = canvas.render(window)
+    assert difference(picture, Canvas(model, labels, latent=spot, seed=3).render()) <= 1
+
+
+def test_a_map_after_an_array_of_latents_redraws_everything(model: PaintModel) -> None:
+    canvas = Canvas(model, blocks(), latent=np.stack([OWN, ONE], -1)[:, None], seed=3)
     assert canvas.change_looks(rich()) == [canvas.window]
 
 

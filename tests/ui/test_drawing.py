@@ -336,3 +336,31 @@ def test_closing_interrupts_and_ends_the_thread(open_studio: Callable[..., Studi
     assert [t.name for t in threading.enumerate() if t.name == "histosynth-drawing"] == []
     studio.thread.edited(Window(0, 1, 0, 1))  # late orders do no harm
     assert not studio.thread.is_alive
+
+
+def test_an_amendment_draws_what_it_names_and_nothing_else(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio((128, 128))
+    engine = studio.begin()
+    studio.until(Idle)
+    engine.drawn.clear()
+
+    def amend(told: FakeEngine) -> list[Window]:
+        told.shade = 7
+        return [Window(32, 48, 64, 96)]
+
+    studio.thread.amend(amend)
+    studio.until(Idle, 2)
+    assert engine.drawn == [Window(32, 48, 64, 96)]
+
+
+def test_an_amendment_that_fails_is_told_and_the_picture_stays(studio: Studio) -> None:
+    studio.begin()
+    studio.until(Idle)
+
+    def amend(_: FakeEngine) -> list[Window]:
+        raise ModelError("No such look.")
+
+    studio.thread.amend(amend)
+    (failed,) = studio.until(Failed)
+    assert failed.sentence == "No such look."
+    assert (studio.picture.levels[0] == studio.expected()).all()

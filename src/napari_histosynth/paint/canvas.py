@@ -133,10 +133,12 @@ class Canvas:
         Returns
         -------
         list of Window
-            What has to be drawn again, in pixels; all of the canvas if it had no map of looks before.
+            What has to be drawn again, in pixels.
         """
         before = self.latent
         self._take_latent(looks)
+        if isinstance(before, np.ndarray) and before.ndim == 1:
+            before = LookMap(before, um_per_px=looks.um_per_px, stride=looks.stride)
         if not isinstance(before, LookMap):
             return [self.window]
         # the cells that the generator reads beyond the canvas color its border as well

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,25 +110,35 @@ class LookPlan:
                 f"The model {model.name!r} has one look for all of a canvas; choose a model of the preset "
                 "'local'."
             )
-        factor = self.um_per_px / model.um_per_px
+        fitted = self.fitted(model.um_per_px, shape)
         stride = model.generator.stride
-        places = [
-            Place((at.y + 0.5) * factor - 0.5, (at.x + 0.5) * factor - 0.5, at.look, at.radius_um, at.share)
-            for at in self.places
-        ]
         regions = None
-        if self.regions is not None:
-            fitted = _fitted(self.regions, shape, factor)
-            regions = Regions(fitted, stride, self.width_um / model.um_per_px)
+        if fitted.regions is not None:
+            regions = Regions(fitted.regions, stride, self.width_um / model.um_per_px)
         return LookMap(
             own,
             [look.latent for look in self.looks],
-            places=places,
+            places=fitted.places,
             regions=regions,
             width_um=self.width_um,
             um_per_px=model.um_per_px,
             stride=stride,
         )
+
+    def fitted(self, um_per_px: float, shape: tuple[int, int]) -> LookPlan:
+        """Return the plan at another scale, for a canvas of a given height and width.
+
+        Raises
+        ------
+        LabelMapError
+            If the regions are of another size.
+        """
+        factor = self.um_per_px / um_per_px
+        places = tuple(
+            replace(at, y=(at.y + 0.5) * factor - 0.5, x=(at.x + 0.5) * factor - 0.5) for at in self.places
+        )
+        regions = None if self.regions is None else _fitted(self.regions, shape, factor)
+        return replace(self, um_per_px=um_per_px, places=places, regions=regions)
 
 
 def look_color(number: int) -> str:

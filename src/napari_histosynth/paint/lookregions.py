@@ -146,7 +146,7 @@ class Regions:
             starts = [np.arange(0, length, self.stride) for length in part.shape]
             lengths = [np.diff([*at, length]) for at, length in zip(starts, part.shape, strict=True)]
             pixels = np.multiply.outer(*lengths).astype(np.float32)
-            found = {int(number) for number in np.unique(part) if number > 0}
+            found = {int(number) for number in _values(part) if number > 0}
             for number in found - set(self._shares):
                 self._shares[number] = np.zeros(self.grid.shape, np.float32)
             for number, share in self._shares.items():
@@ -173,6 +173,13 @@ class Regions:
                 field = correlate1d(correlate1d(field, kernel, axis=0), kernel, axis=1)
             kept = self._blurred.setdefault(number, np.zeros(self.grid.shape, np.float32))
             kept[window.slices] = field[inner]
+
+
+def _values(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """Return which values there are; of bytes without sorting them."""
+    if labels.dtype == np.uint8:
+        return np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    return np.unique(labels)
 
 
 def _differs(before: dict[int, Field], now: dict[int, Field], window: Window) -> npt.NDArray[np.bool_]:

@@ -52,12 +52,17 @@ EngineMaker = Callable[[Labels], Engine]
 """Builds the engine on a label map that it reads anew at each render."""
 
 
+Amendment = Callable[[Any], list[Window]]
+"""Changes something about the engine besides its labels, and returns what has to be drawn again."""
+
+
 @dataclass
 class _Orders:
     """What was asked for since the thread last looked; newer orders replace or join older ones."""
 
     begin: tuple[int, Any, TissueScheme, EngineMaker] | None = None
     remake: EngineMaker | None = None
+    amend: Amendment | None = None
     source: Any = None
     edits: list[Window] = field(default_factory=list)
     compare: bool = False
@@ -140,6 +145,15 @@ class DrawingThread:
         with self._wake:
             self._orders.remake = make
             self._notify()
+
+    def amend(self, change: Amendment) -> None:
+        """Change the engine, on the drawing thread, and draw what that affects.
+
+        One that is not yet carried out is replaced: ``change`` brings all up to date each time.
+        """
+        with self._wake:
+            self._orders.amend = change
+            self._edited_now()
 
     def edited(self, window: Window) -> None:
         """Say that labels may have changed in a window."""
@@ -264,6 +278,11 @@ class DrawingThread:
                 scene.stale.add(Window.of_shape(scene.shadow.labels.shape))
                 scene.held.clear()
                 scene.focus, scene.failed = None, False
+            if orders.amend is not None:
+                for window in orders.amend(scene.engine):
+                    scene.urgent.add(window)
+                    scene.focus = ((window.y0 + window.y1) / 2, (window.x0 + window.x1) / 2)
+                    scene.since = orders.since
         except Exception as error:
             self._report(Failed(number, _sentence(error)))
             return False

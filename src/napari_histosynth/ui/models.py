@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui.look import Look
+from napari_histosynth.ui.lookdesk import LookDesk
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.canvas import Canvas
@@ -39,18 +40,12 @@ def model_names() -> list[str]:
     return sorted((folder.name for folder in list_models()), key=lambda name: (name != FAVORITE, name))
 
 
-def engine_maker(model: PaintModel, look: Look) -> Callable[[Labels], Canvas]:
-    """Return what builds the engine for a model and a look, on the labels that it is given.
+def engine_maker(model: PaintModel, look: Look, desk: LookDesk) -> Callable[[Labels], Canvas]:
+    """Return what builds the engine for a model, a look and what is placed on it, on labels given to it.
 
     The drawing thread calls it: sampling a latent takes a moment.
     """
-
-    def make(labels: Labels) -> Canvas:
-        from napari_histosynth.paint.canvas import Canvas
-
-        return Canvas(model, labels, seed=look.seed, latent_seed=look.latent_seed)
-
-    return make
+    return lambda labels: desk.canvas(model, look, labels)
 
 
 @lru_cache(maxsize=3)

@@ -14,10 +14,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFrame,
-    QHBoxLayout,
-    QLabel,
     QProgressBar,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -27,12 +24,15 @@ from qtpy.QtWidgets import (
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui import arrange
 from napari_histosynth.ui.layers import METADATA_KEY
+from napari_histosynth.ui.lookmap import LookMapper
+from napari_histosynth.ui.lookmappanel import LookMapPanel
 from napari_histosynth.ui.lookpanel import LookPanel
 from napari_histosynth.ui.models import model_names
 from napari_histosynth.ui.opening import CanvasOpener
 from napari_histosynth.ui.painter import Painter
 from napari_histosynth.ui.palette import Palette, bind_keys, choose_class
 from napari_histosynth.ui.savebutton import SaveButton
+from napari_histosynth.ui.widgets import button, folded, heading, row, small
 
 _WIDTH, _WIDEST = 340, 380  # px, leaves the canvas most of a laptop's screen
 _MOMENT = 400  # ms of drawing before a progress bar appears
@@ -103,19 +103,19 @@ class PaintDock(QWidget):
         self.models.setObjectName("models")
         self.models.setToolTip("Model that draws")
         self.models.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.choose_folder = _button("…", "model-folder", "Choose the folder of a model")
+        self.choose_folder = button("…", "model-folder", "Choose the folder of a model")
         self.choose_folder.setFixedWidth(34)
-        self.model_line = _small("model-line")
-        column.addWidget(_heading("Model"))
-        column.addLayout(_row(self.models, self.choose_folder))
+        self.model_line = small("model-line")
+        column.addWidget(heading("Model"))
+        column.addLayout(row(self.models, self.choose_folder))
         column.addWidget(self.model_line)
 
     def _add_canvas(self, column: QVBoxLayout) -> None:
         """Add the ways to a canvas, and its size."""
-        self.new_canvas = _button("New canvas", "new-canvas", "Blank, an example, or a label map of yours")
+        self.new_canvas = button("New canvas", "new-canvas", "Blank, an example, or a label map of yours")
         self.new_canvas.setMenu(self.opener.menu())
-        self.canvas_line = _small("canvas-line")
-        column.addWidget(_heading("Canvas"))
+        self.canvas_line = small("canvas-line")
+        column.addWidget(heading("Canvas"))
         column.addWidget(self.new_canvas)
         column.addWidget(self.canvas_line)
 
@@ -123,28 +123,30 @@ class PaintDock(QWidget):
         """Add the classes, and the seeds of the look."""
         self.palette_box = Palette()
         self.look_panel = LookPanel(self.painter.looks)
-        column.addWidget(_heading("Classes", "keys 0 to 9; H hides the labels"))
+        column.addWidget(heading("Classes", "keys 0 to 9; H hides the labels"))
         column.addWidget(self.palette_box)
-        column.addWidget(_heading("Look"))
+        column.addWidget(heading("Look"))
         column.addWidget(self.look_panel)
+        self.look_map = LookMapper(self.painter, self)
+        column.addWidget(folded("Looks on the canvas", LookMapPanel(self.look_map)))
 
     def _add_view_and_saving(self, column: QVBoxLayout) -> None:
         """Add how the layers lie, and the buttons that save."""
-        self.side_by_side = _button(
+        self.side_by_side = button(
             "Side by side", "side-by-side", "Labels on the left, H&E on the right; you can paint on either"
         )
-        self.overlay = _button(
+        self.overlay = button(
             "Overlay", "overlay", "Labels over the H&E, see-through; you paint on the H&E itself"
         )
         self.views = QButtonGroup(self)
-        for index, button in enumerate((self.side_by_side, self.overlay)):
-            button.setCheckable(True)
-            self.views.addButton(button, index)
+        for index, view in enumerate((self.side_by_side, self.overlay)):
+            view.setCheckable(True)
+            self.views.addButton(view, index)
         self.side_by_side.setChecked(True)
         self.save = SaveButton()
-        column.addWidget(_heading("View"))
-        column.addLayout(_row(self.side_by_side, self.overlay))
-        column.addWidget(_heading("Save"))
+        column.addWidget(heading("View"))
+        column.addLayout(row(self.side_by_side, self.overlay))
+        column.addWidget(heading("Save"))
         column.addWidget(self.save)
 
     def _add_state(self, outer: QVBoxLayout) -> None:
@@ -154,11 +156,11 @@ class PaintDock(QWidget):
         self.progress.setRange(0, 100)
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(10)
-        self.stop = _button("Stop", "stop", "Draw the rest later")
+        self.stop = button("Stop", "stop", "Draw the rest later")
         self.progress_row = QWidget()
-        self.progress_row.setLayout(_row(self.progress, self.stop))
-        self.rest = _button("Draw the rest", "draw-rest", "Draw what was stopped, or failed")
-        self.status = _small("status")
+        self.progress_row.setLayout(row(self.progress, self.stop))
+        self.rest = button("Draw the rest", "draw-rest", "Draw what was stopped, or failed")
+        self.status = small("status")
         self.progress_row.hide()
         self.rest.hide()
         self._slow = QTimer(self)
@@ -182,6 +184,8 @@ class PaintDock(QWidget):
         self.look_panel.went_back.connect(painter.look_back)
         self.views.idClicked.connect(self._arrange)
         self.save.wanted.connect(painter.save)
+        self.save.wanted.connect(self.look_map.save_beside)
+        self.look_map.placing.connect(self.overlay.click)
         self.stop.clicked.connect(painter.stop_drawing)
         self.rest.clicked.connect(painter.draw_rest)
         painter.model_changed.connect(self._show_models)
@@ -220,6 +224,7 @@ class PaintDock(QWidget):
             self._unbind()
             self._unbind = None
         self._forget_layer()
+        self.look_map.close()
         self.viewer.layers.events.inserted.disconnect(self._on_layer_inserted)
         self.painter.close()
         self.setEnabled(False)
@@ -363,37 +368,3 @@ class PaintDock(QWidget):
 
 
 _TAKE_OURS = QEvent.Type(QEvent.registerEventType())
-
-
-def _heading(text: str, note: str = "") -> QLabel:
-    """Return the heading of a section, with a note in small type."""
-    label = QLabel(f"<b>{text}</b>" + (f" <small>{note}</small>" if note else ""))
-    label.setContentsMargins(0, 4, 0, 0)
-    return label
-
-
-def _button(text: str, name: str, tip: str) -> QPushButton:
-    """Return a button with a name for tests and a hint for people."""
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setToolTip(tip)
-    return button
-
-
-def _small(name: str) -> QLabel:
-    """Return an empty line of small text that wraps."""
-    label = QLabel()
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setStyleSheet("font-size: 11px;")
-    return label
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    """Return widgets side by side."""
-    layout = QHBoxLayout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return layout

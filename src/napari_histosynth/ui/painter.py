@@ -16,6 +16,7 @@ from napari_histosynth.ui import layers, prepare
 from napari_histosynth.ui.drawing import DrawingThread
 from napari_histosynth.ui.follow import LabelsFollower
 from napari_histosynth.ui.look import Look, Looks
+from napari_histosynth.ui.lookdesk import LookDesk
 from napari_histosynth.ui.models import engine_maker, load_cached
 from napari_histosynth.ui.reports import Failed, Idle, Patch, Report, Strays
 from napari_histosynth.ui.save import Painting
@@ -50,12 +51,8 @@ class Painter(QObject):
         Milliseconds from an edit to its pixels.
     held_changed : Signal of int
         About how many pixels were put off, by the user or by an error.
-    told : Signal of str
-        Something worth knowing, in one sentence.
-    warned : Signal of str
-        Something that was not done as it stands, in one sentence.
-    failed : Signal of str
-        What went wrong, in one sentence; the picture stays as it was.
+    told, warned, failed : Signal of str
+        One sentence: what is worth knowing, was not done as it stands, or went wrong and left the picture be.
     """
 
     model_changed = Signal()
@@ -80,6 +77,7 @@ class Painter(QObject):
         self.viewer = viewer
         self.model: PaintModel | None = None
         self.looks = Looks()
+        self.desk = LookDesk()
         self.stage: Stage | None = None
         self.tasks = Tasks(self)
         self._load = load
@@ -237,6 +235,7 @@ class Painter(QObject):
         stage, self.stage = self.stage, None
         if stage is not None:
             self._thread.end()
+            self.desk.clear()
             self._scene += 1
             self._saving.give_up()
         return stage
@@ -248,7 +247,9 @@ class Painter(QObject):
         self._saving.give_up()
         self._thread.look_at(self.stage.view())
         model, labels = self._needs_model(), self.stage.labels.data
-        self._thread.begin(self._scene, labels, model.scheme, engine_maker(model, self.looks.present))
+        self._thread.begin(
+            self._scene, labels, model.scheme, engine_maker(model, self.looks.present, self.desk)
+        )
         self.progressed.emit(0.0)
 
     # ---- look
@@ -269,9 +270,15 @@ class Painter(QObject):
         """Draw all anew if the look has changed."""
         if changed and self.stage is not None:
             self._thread.look_at(self.stage.view())
-            self._thread.remake(engine_maker(self._needs_model(), self.looks.present))
+            self._thread.remake(engine_maker(self._needs_model(), self.looks.present, self.desk))
             self.progressed.emit(0.0)
         self.look_changed.emit()
+
+    def redraw_looks(self) -> None:
+        """Draw what is others by what now lies on the desk."""
+        if self.stage is not None:
+            self._thread.look_at(self.stage.view())
+            self._thread.amend(self.desk.amend)
 
     # ---- drawing
 

@@ -1,0 +1,368 @@
+"""Looks on the canvas: the list of looks, the layers that place them, and what is drawn of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.paint.lookfile import (
+    DEFAULT_WIDTH_UM,
+    LookPlan,
+    NamedLook,
+    read_look_plan,
+    save_look_plan,
+)
+from napari_histosynth.ui import looklayers
+from napari_histosynth.ui.follow import LabelsFollower
+from napari_histosynth.ui.look import Look
+from napari_histosynth.ui.lookdesk import PlacedLooks
+from napari_histosynth.ui.looklist import LookList
+from napari_histosynth.ui.painter import Painter
+from napari_histosynth.ui.save import clean_stem
+
+_PAUSE = 30  # ms between looks at a point that is dragged
+
+
+class LookMapper(QObject):
+    """Keeps the looks of a painter's canvas: what they are, and where.
+
+    Parameters
+    ----------
+    painter : Painter
+        What draws.
+    parent : QObject, optional
+        Qt parent.
+
+    Attributes
+    ----------
+    changed : Signal
+        The list of looks, the present one, the width or a layer is another now.
+    placing : Signal
+        Looks are about to be placed.
+    looks : LookList
+        What can be placed.
+    current : int
+        Look that points are placed and regions painted with; 0 without any.
+    width_um : float
+        Over which distance one look gives way to another.
+    points, regions : napari layers or None
+        What places them.
+    """
+
+    changed = Signal()
+    placing = Signal()
+
+    def __init__(self, painter: Painter, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.painter = painter
+        self.looks = LookList(painter, self)
+        self.current = 0
+        self.width_um = DEFAULT_WIDTH_UM
+        self.points: Any = None
+        self.regions: Any = None
+        self._canvas: Any = None
+        self._follower: LabelsFollower | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE)
+        self._timer.timeout.connect(self._sync_points)
+        self.looks.added.connect(self._on_added)
+        painter.canvas_changed.connect(self._on_canvas)
+        painter.model_changed.connect(self._on_model)
+        painter.viewer.layers.events.removed.connect(self._on_removed)
+
+    def close(self) -> None:
+        """Disconnect from viewer and layers, which stay as they are."""
+        self._timer.stop()
+        self.painter.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._let_go(self.points)
+        self._let_go(self.regions)
+
+    # ---- which look
+
+    def remove(self, number: int) -> None:
+        """Remove a look; what carried it has the canvas's own look, later looks move up."""
+        if not 1 <= number <= len(self.looks):
+            return
+        del self.looks.entries[number - 1]
+        if self.points is not None and len(self.points.data):
+            table = self.points.features.copy()
+            table["look"] = [_moved_up(int(look), number) for look in table["look"]]
+            self.points.features = table
+            looklayers.color_points(self.points)
+        if self.regions is not None:
+            table = np.array([_moved_up(value, number) for value in range(256)], np.uint8)
+            self.regions.data[...] = table[self.regions.data]
+            self.regions.refresh()
+        self.choose(min(max(self.current, 1), len(self.looks)))
+        self._push()
+
+    def choose(self, number: int) -> None:
+        """Place and paint with a look; selected points take it as well."""
+        self.current = number
+        if number and self.points is not None:
+            looklayers.set_point_features(self.points, look=number)
+        if number and self.regions is not None and self.regions.selected_label != number:
+            self.regions.selected_label = number
+        self.changed.emit()
+
+    # ---- where they are
+
+    def place_points(self) -> None:
+        """Have points ready to be placed, in a layer of their own."""
+        if not self._ready():
+            return
+        stage = self.painter.stage
+        if self.points is None:
+            assert stage is not None
+            self.points = looklayers.add_points(self.painter.viewer, stage.labels, self._um_per_px)
+            for emitter in self._point_events():
+                emitter.connect(self._on_points)
+        self.painter.viewer.layers.selection.active = self.points
+        self.points.selected_data = set()
+        self.choose(self.current)
+        self.points.mode = "add"
+        self.placing.emit()
+
+    def paint_regions(self) -> None:
+        """Have regions ready to be painted, in a layer of their own."""
+        if not self._ready():
+            return
+        stage = self.painter.stage
+        if self.regions is None:
+            assert stage is not None
+            self.regions = looklayers.add_regions(self.painter.viewer, stage.labels, self._um_per_px)
+            self._follower = LabelsFollower(
+                self.regions, edited=self._on_edited, compare=self._on_edited, replaced=self._on_replaced
+            )
+            self.regions.events.selected_label.connect(self._on_selected_label)
+        self.painter.viewer.layers.selection.active = self.regions
+        self.regions.mode = "paint"
+        self.choose(self.current)
+        self._push()
+        self.placing.emit()
+
+    def set_point(self, **values: float) -> None:
+        """Give new and selected points a ``radius_um`` (0: none) or a ``share``."""
+        if self.points is not None:
+            looklayers.set_point_features(self.points, **values)
+
+    def set_width(self, um: float) -> None:
+        """Blend over another distance."""
+        if um != self.width_um:
+            self.width_um = um
+            self._push()
+
+    def reset(self) -> None:
+        """Take all looks off the canvas: it has its own everywhere."""
+        viewer = self.painter.viewer
+        for layer in (self.points, self.regions):
+            if layer is not None and layer in viewer.layers:
+                viewer.layers.remove(layer)
+        self.looks.entries.clear()
+        self.current, self.width_um = 0, DEFAULT_WIDTH_UM
+        self._push()
+        self.changed.emit()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is placed."""
+        return self.painter.desk.placed.is_plain
+
+    # ---- files
+
+    def save(self, path: str | Path) -> None:
+        """Save looks, points and regions as a JSON with its PNG."""
+        model, path = self.painter.model, Path(path)
+        if model is None:
+            return
+        regions = None if self.regions is None else np.array(self.regions.data)
+        own = NamedLook.of_seed(model, self.painter.looks.present.latent_seed, "own")
+        plan = LookPlan(
+            model.um_per_px, tuple(self.looks.entries), self._places(), regions, self.width_um, own
+        )
+        self.painter.tasks.run(
+            "Saving looks",
+            lambda: save_look_plan(path, plan, model),
+            lambda files: self.painter.told.emit(
+                f"Saved {', '.join(file.name for file in files)} in {path.parent}."
+            ),
+            self.painter.failed.emit,
+        )
+
+    def save_beside(self, files: dict[str, Path]) -> None:
+        """Save the looks beside the labels or the picture of a canvas, if there are any on it."""
+        kept = files.get("labels") or files.get("picture")
+        if kept is not None and not self.is_plain:
+            stem = clean_stem(kept)
+            self.save(stem.with_name(stem.name + "_looks.json"))
+
+    def open(self, path: str | Path) -> None:
+        """Lay the looks of a file on the canvas, in place of those that are there."""
+        model, stage = self.painter.model, self.painter.stage
+        if model is None or stage is None:
+            self.painter.failed.emit("There is no canvas to lay looks on; make one first.")
+            return
+        shape = stage.shape
+        self.painter.tasks.run(
+            f"Reading {Path(path).name}",
+            lambda: read_look_plan(path, model).fitted(model.um_per_px, shape),
+            lambda plan: self._take(plan, stage),
+            self.painter.failed.emit,
+        )
+
+    def _take(self, plan: LookPlan, stage: Any) -> None:
+        """Lay out a plan that was read."""
+        if self.painter.stage is not stage:
+            return
+        self.reset()
+        self.looks.entries, self.width_um = list(plan.looks), plan.width_um
+        self.current = min(1, len(self.looks))
+        if plan.regions is not None:
+            self.paint_regions()
+            self.regions.data[...] = plan.regions
+            self.regions.refresh()
+        if plan.places:
+            self.place_points()
+            looklayers.put_places(self.points, plan.places)
+            self.points.mode = "select"
+        if plan.own is not None and plan.own.seed is not None:
+            self.painter.choose_look(Look(plan.own.seed, self.painter.looks.present.seed))
+        self._push()
+        self.changed.emit()
+
+    # ---- what comes in
+
+    def _on_canvas(self) -> None:
+        """Let the layers of a canvas go with it."""
+        stage = self.painter.stage
+        canvas = None if stage is None else stage.labels
+        layers = [layer for layer in (self.points, self.regions) if layer is not None]
+        if canvas is self._canvas:
+            self._on_replaced()  # the canvas may have another size
+            return
+        gone = self._canvas not in self.painter.viewer.layers
+        self._canvas = canvas
+        for layer in layers:
+            self._put_away(layer, remove=gone)
+        self._push()
+        self.changed.emit()
+
+    def _on_model(self) -> None:
+        if self.looks.follow_model():
+            self._push()
+            self.changed.emit()
+
+    def _on_added(self, number: int) -> None:
+        self._push()
+        self.choose(number)
+
+    def _on_points(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _sync_points(self) -> None:
+        """Draw where points have moved, come or gone."""
+        if self.points is not None and self._places() != self.painter.desk.placed.places:
+            looklayers.color_points(self.points)
+            self._push()
+
+    def _on_edited(self, window: Window | None = None) -> None:
+        self.painter.desk.edited(window)
+        self.painter.redraw_looks()
+
+    def _on_replaced(self) -> None:
+        """Follow the regions to other data of the same size."""
+        stage = self.painter.stage
+        if stage is not None and self.regions is not None and self.regions.data.shape != stage.shape:
+            self.painter.failed.emit("The regions became another size than the canvas; paint new ones.")
+            self._put_away(self.regions, remove=False)
+        self._push()
+
+    def _on_selected_label(self) -> None:
+        number = int(self.regions.selected_label)
+        if number != self.current and 1 <= number <= len(self.looks):
+            self.choose(number)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self.points or event.value is self.regions:
+            self._let_go(event.value)
+            self._push()
+            self.changed.emit()
+
+    # ---- inside
+
+    @property
+    def _um_per_px(self) -> float:
+        return 1.0 if self.painter.model is None else self.painter.model.um_per_px
+
+    def _ready(self) -> bool:
+        """Return whether a look can be placed; the present one is taken where there is none."""
+        if self.painter.stage is None or self.painter.model is None:
+            self.painter.failed.emit("There is no canvas to place looks on; make one first.")
+            return False
+        if self.painter.model.preset != "local":
+            self.painter.failed.emit(
+                f"The model {self.painter.model.name!r} has one look for all of a canvas; choose another."
+            )
+            return False
+        self._canvas = self.painter.stage.labels
+        if not self.looks:
+            self.looks.add_random()
+        return True
+
+    def _places(self) -> tuple[Any, ...]:
+        stage = self.painter.stage
+        if self.points is None or stage is None:
+            return ()
+        return looklayers.places_of(self.points, stage.labels)
+
+    def _push(self) -> None:
+        """Lay the present state on the desk and have drawn what is others by it."""
+        model = self.painter.model
+        if model is None or self.painter.stage is None:
+            return
+        regions = None if self.regions is None else self.regions.data
+        was_plain = self.is_plain
+        self.painter.desk.placed = PlacedLooks(
+            tuple(self.looks.entries), self._places(), regions, self.width_um, model.sha256
+        )
+        if not (was_plain and self.is_plain):
+            self.painter.redraw_looks()
+
+    def _point_events(self) -> tuple[Any, ...]:
+        events = self.points.events
+        return events.data, events.features, events.set_data
+
+    def _put_away(self, layer: Any, *, remove: bool) -> None:
+        """Stop following a layer, and take it away or hide it."""
+        self._let_go(layer)
+        if layer in self.painter.viewer.layers:
+            if remove:
+                self.painter.viewer.layers.remove(layer)
+            else:
+                layer.visible = False
+
+    def _let_go(self, layer: Any) -> None:
+        """Stop following a layer."""
+        if layer is None:
+            return
+        if layer is self.points:
+            for emitter in self._point_events():
+                emitter.disconnect(self._on_points)
+            self.points = None
+        elif layer is self.regions:
+            if self._follower is not None:
+                self._follower.close()
+            self._follower = None
+            self.regions.events.selected_label.disconnect(self._on_selected_label)
+            self.regions = None
+
+
+def _moved_up(number: int, removed: int) -> int:
+    """Return the number of a look once another is removed; 0 for that one."""
+    return 0 if number == removed else number - (number > removed)
