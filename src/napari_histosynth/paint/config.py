@@ -28,8 +28,27 @@ class ModelSection(_Section):
     start: str = ""  # name or folder of a model to begin with; empty begins with random weights
 
 
+class SourceSection(_Section):
+    """One of several sources of pictures (:mod:`napari_histosynth.paint.sources`)."""
+
+    kind: Literal["folder", "glas", "ebhi-seg", "colon-slides"] = "folder"
+    path: str = "."  # in the data folder
+    um_per_px: float = Field(gt=0)
+    share: float = Field(1.0, gt=0)  # of the crops
+    held_out: tuple[str, ...] = ()  # patients, specimens, slides, or slide/field
+    hold_out_one_in: int = Field(0, ge=0)  # of the groups, by a hash of their names
+    table: str = ""  # of kind "folder"
+    name_column: str = "name"
+    group_column: str = "patient ID"
+    notes: str = ""  # what a person says of the fields; beside this TOML
+    epithelium: str = ""  # folder of masks where the pictures have none; beside this TOML
+
+
 class DataSection(_Section):
     """Where pictures come from, who is held out, how they are varied."""
+
+    sources: tuple[SourceSection, ...] = ()  # instead of one folder
+    by_class: float = Field(0.0, ge=0, le=1)  # share of the crops around a class drawn evenly
 
     table: str = ""
     name_column: str = "name"
@@ -113,7 +132,7 @@ def read_config(path: Path) -> PaintConfig:
     """
     try:
         with path.open("rb") as file:
-            return PaintConfig.model_validate(tomllib.load(file))
+            config = PaintConfig.model_validate(tomllib.load(file))
     except OSError as error:
         raise TrainingError(f"The configuration {path} cannot be read: {error.strerror}.") from error
     except tomllib.TOMLDecodeError as error:
@@ -122,3 +141,17 @@ def read_config(path: Path) -> PaintConfig:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise TrainingError(f"In the configuration {path}, {key!r} is wrong: {first['msg']}.") from error
+    return config.model_copy(update={"data": _beside(config.data, path.parent)})
+
+
+def _beside(data: DataSection, folder: Path) -> DataSection:
+    """Make the paths of files that lie beside the configuration whole."""
+
+    def whole(name: str) -> str:
+        return str(folder / name) if name else ""
+
+    sources = tuple(
+        source.model_copy(update={"notes": whole(source.notes), "epithelium": whole(source.epithelium)})
+        for source in data.sources
+    )
+    return data.model_copy(update={"sources": sources})

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.paint.labels import labels_from_he, nuclei_mask, without_nuclei
+from napari_histosynth.paint.places import Places, corner
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -53,12 +54,15 @@ class Field:
         uint8 (y, x, 3).
     labels : tuple of ndarray
         uint8 (y, x) each; the generator meets all of them, since people paint with more or less detail.
+    share : float
+        How often it is cropped, relative to the others.
     """
 
     name: str
     group: str
     image: npt.NDArray[np.uint8]
     labels: tuple[npt.NDArray[np.uint8], ...]
+    share: float = 1.0
 
 
 def load_fields(
@@ -103,8 +107,8 @@ def load_fields(
         if (group in split.held_out) != held_out:
             continue
         image = read_image(path)
-        drawn = _beside(directory / "labels", path.stem)
-        mask = _beside(directory / "masks", path.stem)
+        drawn = beside(directory / "labels", path.stem)
+        mask = beside(directory / "masks", path.stem)
         if drawn is not None:
             labels: tuple[npt.NDArray[np.uint8], ...] = (read_labels(drawn, scheme),)
         elif mask is not None:
@@ -151,6 +155,8 @@ class CropSampler:
         Probability of each of a field's label maps.
     jitter : float
         Standard deviation of the change of each stain's density, as a share.
+    by_class : float
+        Share of the crops that lie around a pixel of a class drawn evenly, so that rare classes are seen.
     """
 
     def __init__(
@@ -163,6 +169,7 @@ class CropSampler:
         seed: int = 0,
         detail: Sequence[float] = (0.5, 0.35, 0.15),
         jitter: float = 0.06,
+        by_class: float = 0.0,
     ) -> None:
         smallest = min(min(field.image.shape[:2]) for field in fields)
         if smallest < crop:
@@ -172,6 +179,7 @@ class CropSampler:
         self.fields = list(fields)
         self.crop, self.margin, self.batch_size, self.seed, self.jitter = crop, margin, batch, seed, jitter
         self.detail = np.asarray(detail, float)
+        self._places = Places(fields, by_class, seed)
         self._labels = [
             [np.pad(one, margin, mode="symmetric") for one in field.labels] for field in self.fields
         ]
@@ -188,12 +196,11 @@ class CropSampler:
         images, labels = [], []
         reach = self.crop + 2 * self.margin
         for _ in range(self.batch_size):
-            number = int(rng.integers(len(self.fields)))
+            number, center = self._places.draw(rng)
             image, maps = self.fields[number].image, self._labels[number]
             chances = self.detail[: len(maps)]
             drawn = maps[int(rng.choice(len(maps), p=chances / chances.sum()))]
-            y = int(rng.integers(image.shape[0] - self.crop + 1))
-            x = int(rng.integers(image.shape[1] - self.crop + 1))
+            y, x = corner(rng, image.shape, self.crop, center)
             turns, flip = int(rng.integers(4)), bool(rng.integers(2))
             picture = jitter_stain(image[y : y + self.crop, x : x + self.crop], rng, self.jitter)
             images.append(_turn(picture, turns, flip))
@@ -228,7 +235,8 @@ def _turn(x: npt.NDArray[np.uint8], turns: int, flip: bool) -> npt.NDArray[np.ui
     return x[:, ::-1] if flip else x
 
 
-def _beside(folder: Path, stem: str) -> Path | None:
+def beside(folder: Path, stem: str) -> Path | None:
+    """Return the picture of that name, without its ending, in a folder, if there is one."""
     return next((p for p in (folder / f"{stem}{end}" for end in PICTURES) if p.exists()), None)
 
 

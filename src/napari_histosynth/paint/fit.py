@@ -12,6 +12,8 @@ from napari_histosynth.paint.config import PaintConfig, read_config
 from napari_histosynth.paint.data import CropSampler, Split, load_fields
 
 if TYPE_CHECKING:
+    from napari_histosynth.core.tissue import TissueScheme
+    from napari_histosynth.paint.data import Field
     from napari_histosynth.paint.training import PaintTraining
 
 
@@ -65,7 +67,7 @@ def train_paint(
         threads=threads,
         seed=loop.seed,
     )
-    training = prepare(config, data, say)
+    training = prepare(config, data, say, run)
     reached = train(training, run, settings, say)
     if reached < settings.steps:
         say(f"Stopped at step {reached} of {settings.steps}; the same command goes on from there.")
@@ -75,33 +77,57 @@ def train_paint(
     return out
 
 
-def prepare(config: PaintConfig, data: Path, say: Callable[[str], None] = print) -> PaintTraining:
-    """Read the data and build the networks of a run, untrained."""
-    from napari_histosynth.paint.training import PaintTraining, make_generator, margin_of
+def prepare(
+    config: PaintConfig, data: Path, say: Callable[[str], None] = print, kept: Path | None = None
+) -> PaintTraining:
+    """Read the data and build the networks of a run, untrained; ``kept`` is where made labels stay."""
+    from napari_histosynth.paint.training import PaintTraining, make_generator, margin_of, shown_side
 
     scheme = get_scheme(config.model.scheme)
     wanted = config.data
-    split = Split(wanted.table, wanted.name_column, wanted.group_column, wanted.held_out)
     say(f"Reading pictures and making label maps from {data}.")
-    fields = load_fields(data, scheme, config.model.um_per_px, split)
-    held_out = (
-        load_fields(data, scheme, config.model.um_per_px, split, held_out=True) if wanted.held_out else []
-    )
+    fields, held_out = _fields(config, data, scheme, kept, say)
     say(f"{len(fields)} pictures to train on, {len(held_out)} held out.")
+    generator = make_generator(config, scheme)
     sampler = CropSampler(
         fields,
         crop=config.loop.crop,
-        margin=margin_of(make_generator(config, scheme)),
+        margin=margin_of(generator),
         batch=config.loop.batch,
         seed=config.loop.seed,
         detail=wanted.detail,
         jitter=wanted.jitter,
+        by_class=wanted.by_class,
     )
-    shown = held_out or fields
+    side = shown_side(generator)
+    shown = [field for field in held_out or fields if min(field.image.shape[:2]) >= side]
     training = PaintTraining(config, scheme, sampler, shown[:: max(1, len(shown) // 6)][:6])
     compared = "the discriminators'" if training.vgg19 is None else "VGG-19's"
     say(f"The perceptual loss compares {compared} features.")
     return training
+
+
+def _fields(
+    config: PaintConfig, data: Path, scheme: TissueScheme, kept: Path | None, say: Callable[[str], None]
+) -> tuple[list[Field], list[Field]]:
+    """Read what is trained on and what is held out, from one folder or from several sources."""
+    wanted, um_per_px = config.data, config.model.um_per_px
+    if wanted.sources:
+        from napari_histosynth.paint.sources import class_shares, load_sources
+
+        fields = load_sources(data, wanted.sources, scheme, um_per_px, cache=kept, say=say)
+        shares = class_shares(fields, scheme.n_classes)
+        say(
+            "Of all pixels: "
+            + ", ".join(f"{entry.name} {shares[entry.index]:.1%}" for entry in scheme.classes)
+        )
+        if not any(source.held_out or source.hold_out_one_in for source in wanted.sources):
+            return fields, []
+        held_out = load_sources(data, wanted.sources, scheme, um_per_px, held_out=True, cache=kept, say=say)
+        return fields, held_out
+    split = Split(wanted.table, wanted.name_column, wanted.group_column, wanted.held_out)
+    fields = load_fields(data, scheme, um_per_px, split)
+    return fields, load_fields(data, scheme, um_per_px, split, held_out=True) if wanted.held_out else []
 
 
 def export(training: PaintTraining, settings: LoopSettings, out: Path, step: int) -> None:
