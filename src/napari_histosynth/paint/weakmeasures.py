@@ -21,6 +21,9 @@ HEMATOXYLIN, EOSIN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11)
 #: Green density that the 90th percentile of a picture of ordinary stain has; densities are scaled to it.
 ORDINARY_DENSITY = 0.55
 
+#: No nucleus has less hematoxylin than this, however few there are to set a threshold by.
+LEAST_HEMATOXYLIN = 0.22
+
 
 @dataclass(frozen=True)
 class Stains:
@@ -90,9 +93,8 @@ def find_nuclei(stains: Stains, tissue: Mask, px: float) -> Mask:
     if values.size < 100 or float(np.ptp(values)) < 0.1:
         return np.zeros(tissue.shape, bool)
     local = local_mean(amount, tissue, 25 * px)
-    return np.asarray(
-        tissue & (amount > float(threshold_otsu(values)) + 0.4 * (local - float(values.mean())))
-    )
+    threshold = float(threshold_otsu(values)) + 0.4 * (local - float(values.mean()))
+    return np.asarray(tissue & (amount > np.maximum(threshold, LEAST_HEMATOXYLIN)))
 
 
 def smooth(values: npt.NDArray[np.generic], sigma: float, top: float = 1.0) -> Floats:
