@@ -10,7 +10,7 @@ from napari_histosynth.core.errors import ImageError, LabelMapError
 from napari_histosynth.paint import weak
 from napari_histosynth.paint.weak import Area, Hints, weak_label_maps, weak_labels
 
-GLASS, PINK, FAINT = (243, 240, 244), (205, 120, 175), (228, 190, 220)
+GLASS, PINK, FAINT = (243, 240, 244), (215, 125, 200), (228, 190, 220)
 CELLS, MUCUS, RED = (95, 55, 130), (200, 195, 215), (215, 95, 90)
 SIDE = 160
 

@@ -69,8 +69,9 @@ def measure_stains(rgb: npt.NDArray[np.uint8]) -> Stains:
     tissue = tissue[tissue > 0.06]
     strength = ORDINARY_DENSITY / np.percentile(tissue, 90) if tissue.size > 500 else 1.0
     red, green, blue = (channel * np.float32(np.clip(strength, 0.6, 1.5)) for channel in channels)
-    unmix = np.linalg.pinv(np.array([HEMATOXYLIN, EOSIN]))[:, 0].astype(np.float32)
-    hematoxylin = np.maximum(red * unmix[0] + green * unmix[1] + blue * unmix[2], 0)
+    # from red and green alone: red cells absorb blue, which unmixing of all three takes for hematoxylin
+    unmix = np.linalg.inv(np.array([HEMATOXYLIN[:2], EOSIN[:2]]))[:, 0].astype(np.float32)
+    hematoxylin = np.maximum(red * unmix[0] + green * unmix[1], 0)
     return Stains(red, green, blue, hematoxylin, (shares[0] + shares[1] + shares[2]) / 3, saturation)
 
 
