@@ -92,7 +92,7 @@ def test_a_disk_that_fills_up_half_way_leaves_all_old_files(
     def full(*_: Any, **__: Any) -> None:
         raise SaveError(f"Cannot write {_[0]}: the disk is full; free some space or save elsewhere.")
 
-    monkeypatch.setattr("napari_histosynth.ui.save.save_labels", full)
+    monkeypatch.setattr("napari_histosynth.ui.save.save_labels_as", full)
     with pytest.raises(SaveError) as caught:
         save_painting(Painting(255 - painting.picture, painting.labels, SCHEME, painting.provenance), files)
     assert str(files["labels"]) in str(caught.value)

@@ -107,18 +107,22 @@ def progress(doing: str) -> Iterator[Callable[[float], None]]:
             bar.stop()
 
 
-def check_output(path: Path, *, inputs: tuple[Path | None, ...] = (), suffix: str = ".png") -> Path:
+def check_output(
+    path: Path, *, inputs: tuple[Path | None, ...] = (), endings: tuple[str, ...] = (".png",)
+) -> Path:
     """Return a path to write to after making sure, before any work is done, that it can be written.
 
     Raises
     ------
     SaveError
-        If the name ends in anything but ``suffix``, is a folder's or an input's, or its folder is missing or
+        If the name ends in none of ``endings``, is a folder's or an input's, or its folder is missing or
         closed to the user.
     """
-    if path.suffix.lower() != suffix:
-        raise SaveError(f"Cannot write {path}: give a name that ends in {suffix}.")
-    if path.is_dir():
+    from napari_histosynth.io.kinds import has_ending
+
+    if not has_ending(path, endings):
+        raise SaveError(f"Cannot write {path}: give a name that ends in {' or '.join(endings)}.")
+    if path.is_dir() and path.suffix.lower() != ".zarr":
         raise SaveError(f"Cannot write {path}: it is a folder; give the name of a file.")
     if not path.parent.is_dir():
         raise SaveError(f"Cannot write {path}: there is no folder {path.parent}; create it first.")

@@ -21,6 +21,7 @@ from napari_histosynth.cli.console import (
     waiting,
 )
 from napari_histosynth.cli.draw import DEFAULT_MODEL, DeviceOption, ModelOption
+from napari_histosynth.cli.labelinput import LABELS_OUT, LABELS_OUT_HELP
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +85,15 @@ def examples() -> None:
 
 def example(
     name: Annotated[str, typer.Argument(metavar="NAME", help="One of 'histosynth examples'.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS.png", help="Label map to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="LABELS",
+            help=LABELS_OUT_HELP,
+        ),
+    ],
     size: Annotated[int, typer.Option(min=16, max=16_384, help="Side in pixels.")] = 768,
     um_per_px: Annotated[float, typer.Option(min=0.1, max=10, help="Micrometers a pixel.")] = 0.62,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the arrangement.")] = 0,
@@ -93,11 +102,11 @@ def example(
     ] = False,
 ) -> None:
     """Run ``histosynth example``; see :data:`EXAMPLE_HELP`."""
-    check_output(output)
+    check_output(output, endings=LABELS_OUT)
 
     from napari_histosynth.core.provenance import Provenance
     from napari_histosynth.core.tissue import get_scheme
-    from napari_histosynth.io import save_labels
+    from napari_histosynth.io import save_labels_as
     from napari_histosynth.paint.examples import example_labels
 
     with waiting(f"Drawing {name}"):
@@ -105,7 +114,7 @@ def example(
     made = Provenance(
         seed=seed, um_per_px=um_per_px, size=(size, size), extra={"scheme": "colon-3", "example": name}
     )
-    save_labels(output, drawn, get_scheme("colon-3"), color=color, provenance=made)
+    save_labels_as(output, drawn, get_scheme("colon-3"), color=color, provenance=made)
     say(f"Wrote {output}: {name}, {size} x {size} px at {um_per_px:g} um/px.")
 
 

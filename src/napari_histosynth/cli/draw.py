@@ -8,6 +8,18 @@ from typing import Annotated
 import typer
 
 from napari_histosynth.cli.console import check_output, help_text, progress, remark, say, waiting
+from napari_histosynth.cli.labelinput import (
+    LABELS_OUT,
+    LABELS_OUT_HELP,
+    PICTURE_OUT,
+    PICTURE_OUT_HELP,
+    AnnotatedOption,
+    ClassOption,
+    LabelsArgument,
+    ScaleOption,
+    SchemeOption,
+    read_labels_input,
+)
 
 DEFAULT_MODEL = "colon-3class"
 
@@ -16,19 +28,20 @@ DEFAULT_HE_UM_PER_PX = 0.5
 
 RENDER_HELP = help_text("""Draw H&E from a label map.
 
-LABELS is a picture of class indices or of class colors. Its classes and its scale are taken to the model's
-and the picture back to the scale of LABELS, so that both fit pixel by pixel. A map in a scheme without
-nuclei gets some, arranged by --seed, if the model knows nuclei.
+LABELS is a label map of class indices or colors, or annotations of QuPath. Its classes and its scale are
+taken to the model's and the picture back to the scale of LABELS, so that both fit pixel by pixel. A map in
+a scheme without nuclei gets some, arranged by --seed, if the model knows nuclei.
 
 \b
 $ histosynth render labels.png -o he.png
 $ histosynth render labels.png -o he.png --latent-seed 7    (another look)
 $ histosynth render labels.png -o he.png --look-map labels_looks.json    (several looks)
 $ histosynth render map.png -o he.png --scheme prostate-2 --um-per-px 1
+$ histosynth render qupath.geojson -o he.ome.tif --call Tumor=epithelium --annotated slide.svs
 $ histosynth render map.png -o he.png --labels-output pair.png
 
 The same command gives the same picture. What made it (model and its hash, seeds, version, "synthetic": true)
-is written into the PNG, and with --json also into OUT.json. OUT is replaced as a whole or not at all.""")
+is written into OUT, and with --json also into OUT.json. OUT is replaced as a whole or not at all.""")
 
 LABELS_HELP = help_text("""Make a label map from H&E.
 
@@ -56,19 +69,16 @@ PrecisionOption = Annotated[
 
 
 def render(
-    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Label map: PNG, TIFF, BMP or GIF.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.png", help="Picture to write.")],
+    labels: LabelsArgument,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help=PICTURE_OUT_HELP),
+    ],
     model: ModelOption = DEFAULT_MODEL,
-    scheme: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|TOML", help="Tissue scheme of LABELS. Found out by its colors if not given."
-        ),
-    ] = None,
-    um_per_px: Annotated[
-        float | None,
-        typer.Option(help="Micrometers a pixel of LABELS. By default what the file says, else its scheme."),
-    ] = None,
+    scheme: SchemeOption = None,
+    um_per_px: ScaleOption = None,
+    annotated: AnnotatedOption = None,
+    call: ClassOption = None,
     seed: Annotated[
         int, typer.Option(min=0, help="Chooses the fine texture, and where added nuclei lie.")
     ] = 0,
@@ -98,7 +108,7 @@ def render(
     labels_output: Annotated[
         Path | None,
         typer.Option(
-            metavar="PNG", help="Also write the label map as it was drawn, pixel by pixel with OUT."
+            metavar="FILE", help="Also write the label map as it was drawn, pixel by pixel with OUT."
         ),
     ] = None,
     json: Annotated[
@@ -110,22 +120,24 @@ def render(
     """Run ``histosynth render``; see :data:`RENDER_HELP`."""
     if latent is not None and latent_seed is not None:
         raise typer.BadParameter("--latent and --latent-seed both choose the look; give one of them.")
-    check_output(output, inputs=(labels, latent, look_map))
+    given_files = (labels, latent, look_map, annotated)
+    check_output(output, inputs=given_files, endings=PICTURE_OUT)
     if labels_output is not None:
-        check_output(labels_output, inputs=(labels, latent, look_map, output))
+        check_output(labels_output, inputs=(*given_files, output), endings=LABELS_OUT)
 
-    from napari_histosynth.core.tissue import get_scheme
-    from napari_histosynth.io import save_image, save_labels, save_provenance
-    from napari_histosynth.paint.inputs import read_label_file, read_latent
+    from napari_histosynth.io import save_labels_as, save_picture_as, save_provenance
+    from napari_histosynth.paint.inputs import read_latent
     from napari_histosynth.zoo import find_model
 
     folder = find_model(model)
-    given = read_label_file(
+    given = read_labels_input(
         labels,
         folder.scheme(),
         folder.card.um_per_px,
-        scheme=None if scheme is None else get_scheme(scheme),
+        scheme=scheme,
         um_per_px=um_per_px,
+        annotated=annotated,
+        call=call,
     )
     look = None if latent is None else read_latent(latent, folder.card)
     with waiting(f"Loading {folder.name}"):
@@ -135,12 +147,6 @@ def render(
 
         loaded = load_model(folder.path, device=device, precision=precision)
         looks = None if look_map is None else read_look_plan(look_map, loaded, given.um_per_px)
-    if given.guessed:
-        options = " and ".join("--" + name.replace("_", "-") for name in given.guessed)
-        remark(
-            f"{labels} is read as {given.scheme.name} at {given.um_per_px:g} um/px; if that is wrong, give "
-            f"{options}."
-        )
     with progress(f"Drawing {labels.name}") as tell:
         made = render_labels(
             loaded,
@@ -155,19 +161,30 @@ def render(
             keep_scale=keep_scale,
             progress=tell,
         )
-    save_image(output, made.image, made.provenance)
+    save_picture_as(output, made.image, made.provenance)
     if json:
-        save_provenance(output.with_suffix(".json"), made.provenance)
+        beside = output.with_name(output.name.removesuffix(output.suffix).removesuffix(".ome") + ".json")
+        save_provenance(beside, made.provenance)
     if labels_output is not None:
-        save_labels(labels_output, made.labels, loaded.scheme, provenance=made.provenance)
+        save_labels_as(labels_output, made.labels, loaded.scheme, provenance=made.provenance)
     height, width = made.labels.shape
     with_nuclei = ", with nuclei added" if made.nuclei_added else ""
     say(f"Wrote {output}: {width} x {height} px at {made.um_per_px:g} um/px by {loaded.name}{with_nuclei}.")
 
 
 def labels(
-    picture: Annotated[Path, typer.Argument(metavar="HE", help="H&E picture: PNG, JPEG, TIFF, ...")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS.png", help="Label map to write.")],
+    picture: Annotated[
+        Path, typer.Argument(metavar="HE", help="H&E picture: PNG, JPEG, OME-TIFF, OME-Zarr, small SVS.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="LABELS",
+            help=LABELS_OUT_HELP,
+        ),
+    ],
     mask: Annotated[
         Path | None,
         typer.Option(metavar="MASK", help="Picture of the same size, not black where epithelium is."),
@@ -183,18 +200,18 @@ def labels(
     ] = False,
 ) -> None:
     """Run ``histosynth labels``; see :data:`LABELS_HELP`."""
-    check_output(output, inputs=(picture, mask))
+    check_output(output, inputs=(picture, mask), endings=LABELS_OUT)
 
     from napari_histosynth.core.provenance import Provenance
     from napari_histosynth.core.tissue import get_scheme
-    from napari_histosynth.io import read_image, save_labels
-    from napari_histosynth.paint.inputs import read_scale
+    from napari_histosynth.io import read_image, save_labels_as
+    from napari_histosynth.paint.inputs import read_he
     from napari_histosynth.paint.labels import labels_from_he
 
-    rgb = read_image(picture)
+    rgb, stated = read_he(picture)
     epithelium = None if mask is None else read_image(mask).max(axis=2) > 0
     if um_per_px is None:
-        um_per_px = read_scale(picture)
+        um_per_px = stated
     if um_per_px is None:
         um_per_px = DEFAULT_HE_UM_PER_PX
         remark(
@@ -209,6 +226,6 @@ def labels(
         size=(found.shape[0], found.shape[1]),
         extra={"scheme": scheme.name, "from": picture.name},
     )
-    save_labels(output, found, scheme, color=color, provenance=made)
+    save_labels_as(output, found, scheme, color=color, provenance=made)
     shares = [f"{name} {(found == index).mean():.0%}" for index, name in enumerate(scheme.names)]
     say(f"Wrote {output}: {found.shape[1]} x {found.shape[0]} px, {', '.join(shares)}.")

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_histosynth.cli.console import check_output, help_text, remark, say, waiting
+from napari_histosynth.cli.console import check_output, help_text, say, waiting
+from napari_histosynth.cli.labelinput import (
+    LABELS_OUT,
+    LABELS_OUT_HELP,
+    AnnotatedOption,
+    ClassOption,
+    LabelsArgument,
+    ScaleOption,
+    SchemeOption,
+    read_labels_input,
+)
 
 if TYPE_CHECKING:
     from napari_histosynth.core.tissue import Labels, TissueScheme
-    from napari_histosynth.paint.inputs import LabelFile
     from napari_histosynth.paint.tools import Area, Edit
 
 EDIT_HELP = help_text("""Change a label map by one tool.
@@ -54,17 +63,16 @@ TOOLS = (
 
 
 def edit(
-    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Label map: PNG, TIFF, BMP or GIF.")],
+    labels: LabelsArgument,
     tool: Annotated[str, typer.Argument(metavar="TOOL", help="What to do; see above.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.png", help="Label map to write.")],
-    scheme: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|TOML", help="Tissue scheme of LABELS. Found out if not given."),
-    ] = None,
-    um_per_px: Annotated[
-        float | None,
-        typer.Option(help="Micrometers a pixel of LABELS. By default what the file says, else its scheme."),
-    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="OUT", help=LABELS_OUT_HELP),
+    ],
+    scheme: SchemeOption = None,
+    um_per_px: ScaleOption = None,
+    annotated: AnnotatedOption = None,
+    call: ClassOption = None,
     mask: Annotated[
         Path | None, typer.Option(metavar="MASK", help="Picture of the same size, not black in the area.")
     ] = None,
@@ -114,15 +122,25 @@ def edit(
     if tool not in TOOLS:
         raise typer.BadParameter(f'There is no tool "{tool}"; choose one of {", ".join(TOOLS)}.')
     _check_options(tool, source=source, target=target, of_class=of_class, um=um, at=at)
-    check_output(output, inputs=(labels, mask))
+    check_output(output, inputs=(labels, mask, annotated), endings=LABELS_OUT)
 
     from dataclasses import replace
 
     from napari_histosynth.core.provenance import Provenance
-    from napari_histosynth.io import save_labels
+    from napari_histosynth.core.scheme_note import scheme_note
+    from napari_histosynth.core.tissue import get_scheme
+    from napari_histosynth.io import save_labels_as
     from napari_histosynth.paint import tools
 
-    given = _read(labels, scheme, um_per_px)
+    given = read_labels_input(
+        labels,
+        get_scheme("colon-3"),
+        0.62,
+        scheme=scheme,
+        um_per_px=um_per_px,
+        annotated=annotated,
+        call=call,
+    )
     classes = given.scheme
     common: dict[str, Any] = {
         "scheme": classes,
@@ -165,9 +183,9 @@ def edit(
         seed=seed,
         um_per_px=given.um_per_px,
         size=(height, width),
-        extra={"scheme": classes.name, "from": labels.name, "tool": tool},
+        extra={**scheme_note(classes), "from": labels.name, "tool": tool},
     )
-    save_labels(output, result, classes, color=color, provenance=made)
+    save_labels_as(output, result, classes, color=color, provenance=made)
     share = done.pixels / result.size
     say(f"Wrote {output}: {width} x {height} px, {share:.1%} of it changed by {tool}.")
 
@@ -186,27 +204,6 @@ def _check_options(tool: str, **given: object) -> None:
     for name, option in needs.get(tool, {}).items():
         if given[name] is None or given[name] == []:
             raise typer.BadParameter(f"{tool} needs {option}; give it.")
-
-
-def _read(path: Path, scheme: str | None, um_per_px: float | None) -> LabelFile:
-    """Return the label map; says what was guessed."""
-    from napari_histosynth.core.tissue import get_scheme
-    from napari_histosynth.paint.inputs import read_label_file
-
-    given = read_label_file(
-        path,
-        get_scheme("colon-3"),
-        0.62,
-        scheme=None if scheme is None else get_scheme(scheme),
-        um_per_px=um_per_px,
-    )
-    if given.guessed:
-        options = " and ".join("--" + name.replace("_", "-") for name in given.guessed)
-        remark(
-            f"{path} is read as {given.scheme.name} at {given.um_per_px:g} um/px; if that is wrong, give "
-            f"{options}."
-        )
-    return given
 
 
 def _class(scheme: TissueScheme, name: str) -> int:

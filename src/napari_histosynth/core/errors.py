@@ -31,6 +31,10 @@ class AnnotationError(HistosynthError):
     """Annotations cannot be drawn as a label map."""
 
 
+class UnknownClassError(AnnotationError):
+    """An annotation is of a class that the scheme does not have."""
+
+
 class ModelError(HistosynthError):
     """A model is missing, damaged, or does not fit what it is used for."""
 

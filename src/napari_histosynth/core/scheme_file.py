@@ -59,17 +59,36 @@ def scheme_from_toml(path: str | os.PathLike[str]) -> TissueScheme:
     path = Path(path)
     content = _load(path)
     try:
-        _check_keys(content, _SCHEME_KEYS, required=("name", "classes"), where="the scheme")
-        classes = tuple(_read_class(entry, position) for position, entry in enumerate(content["classes"]))
-        return TissueScheme(
-            name=content["name"],
-            title=content.get("title", content["name"]),
-            classes=classes,
-            background=content.get("background", 0),
-            um_per_px=content.get("um_per_px"),
-        )
+        return _scheme_of(content)
     except SchemeError as error:
         raise SchemeError(f"{path}: {error}") from None
+
+
+def scheme_from_text(text: str) -> TissueScheme:
+    """Read a scheme from the text of a TOML file, as :func:`scheme_to_toml` returns it.
+
+    Raises
+    ------
+    SchemeError
+        If the text is not TOML, or does not describe a scheme.
+    """
+    try:
+        return _scheme_of(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise SchemeError(f"The scheme is not TOML: {str(error).rstrip('.')}.") from None
+
+
+def _scheme_of(content: dict[str, Any]) -> TissueScheme:
+    """Return the scheme that a TOML file describes."""
+    _check_keys(content, _SCHEME_KEYS, required=("name", "classes"), where="the scheme")
+    classes = tuple(_read_class(entry, position) for position, entry in enumerate(content["classes"]))
+    return TissueScheme(
+        name=content["name"],
+        title=content.get("title", content["name"]),
+        classes=classes,
+        background=content.get("background", 0),
+        um_per_px=content.get("um_per_px"),
+    )
 
 
 def scheme_to_toml(scheme: TissueScheme) -> str:

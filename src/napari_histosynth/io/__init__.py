@@ -2,6 +2,7 @@
 
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.io.geojson import read_geojson, save_geojson
+from napari_histosynth.io.kinds import save_labels_as, save_picture_as
 from napari_histosynth.io.loaded import Loaded
 from napari_histosynth.io.omezarr import open_ome_zarr, save_ome_zarr
 from napari_histosynth.io.png import (
@@ -29,7 +30,9 @@ __all__ = [
     "save_geojson",
     "save_image",
     "save_labels",
+    "save_labels_as",
     "save_ome_tiff",
     "save_ome_zarr",
+    "save_picture_as",
     "save_provenance",
 ]

@@ -16,15 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_histosynth.core.atomic import atomic_path
-from napari_histosynth.core.errors import AnnotationError, ImageError, SaveError, SchemeError
+from napari_histosynth.core.errors import (
+    AnnotationError,
+    ImageError,
+    SaveError,
+    SchemeError,
+    UnknownClassError,
+)
 from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.io.fill import CrossingError, Ring, fill_polygon, ring_area
 from napari_histosynth.io.loaded import (
     MAX_SIDE,
     Loaded,
     checked_scale,
-    known_scheme,
     plausible_scale,
     provenance_of,
     why,
@@ -76,7 +82,7 @@ def save_geojson(
     if Path(path).suffix.lower() not in (".geojson", ".json"):
         raise SaveError(f"Cannot write {path}: annotations need a name that ends in .geojson.")
     checked = scheme.check(labels)
-    note: dict[str, Any] = {"size": list(checked.shape), "scheme": scheme.name}
+    note: dict[str, Any] = {"size": list(checked.shape), **scheme_note(scheme)}
     if (scale := checked_scale(um_per_px)) is not None:
         note["um_per_px"] = scale
     if provenance is not None:
@@ -96,7 +102,7 @@ def read_geojson(
     scheme: TissueScheme | None = None,
     shape: tuple[int, int] | None = None,
     *,
-    names: Mapping[str, str] | None = None,
+    names: Mapping[str, str | None] | None = None,
 ) -> Loaded:
     """Draw annotations of QuPath as a label map.
 
@@ -111,8 +117,9 @@ def read_geojson(
         Classes to read: by name, else by color. By default those that the file was written with.
     shape : tuple of int, optional
         Height and width of the picture that was annotated. Files of QuPath do not say it, ours do.
-    names : mapping of str to str, optional
-        Class of the scheme for names of the file, such as ``{"Tumor": "epithelium"}``.
+    names : mapping of str to (str or None), optional
+        Class of the scheme for names of the file, such as ``{"Tumor": "epithelium"}``; annotations of a name
+        that stands for None are left out.
 
     Returns
     -------
@@ -133,16 +140,20 @@ def read_geojson(
     document = _read_json(path)
     note = document.get(KEY) if isinstance(document, dict) else None
     note = note if isinstance(note, dict) else {}
-    scheme = scheme or known_scheme(note.get("scheme"))
+    scheme = scheme or noted_scheme(note)
     if scheme is None:
         raise SchemeError(f"{path} does not say which scheme its classes belong to; name one.")
     size = _size(path, note, shape)
-    renamed = {theirs: scheme.index_of(ours) for theirs, ours in (names or {}).items()}
+    renamed = {
+        theirs: None if ours is None else scheme.index_of(ours) for theirs, ours in (names or {}).items()
+    }
     polygons = []
     for number, feature in enumerate(_features(path, document), start=1):
         where = f"{path}: annotation {number}"
         parts = _polygons(where, feature)
         index = _class_of(where, feature, scheme, renamed)
+        if index is None:
+            continue
         area = sum(ring_area(part[0]) - sum(map(ring_area, part[1:])) for part in parts)
         polygons.append((area, index, where, parts))
     labels = np.full(size, scheme.background, dtype=np.uint8)
@@ -176,6 +187,27 @@ def read_note(path: str | os.PathLike[str]) -> dict[str, Any]:
     document = _read_json(path)
     note = document.get(KEY) if isinstance(document, dict) else None
     return note if isinstance(note, dict) else {}
+
+
+def foreign_classes(path: str | os.PathLike[str], scheme: TissueScheme) -> tuple[str, ...]:
+    """Return the names of classes in a file of annotations that a scheme does not have, in their order.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be read.
+    AnnotationError
+        If it is no GeoJSON of features, or an annotation has no class at all.
+    """
+    found: dict[str, None] = {}
+    for number, feature in enumerate(_features(path, _read_json(path)), start=1):
+        try:
+            _class_of(f"{path}: annotation {number}", feature, scheme, {})
+        except UnknownClassError:
+            if (name := _name_of(feature)) is None:
+                raise
+            found[name] = None
+    return tuple(found)
 
 
 def _feature(region: Region, scheme: TissueScheme) -> dict[str, Any]:
@@ -217,7 +249,8 @@ def _size(
     sides = noted if shape is None else shape
     if sides is None:
         raise AnnotationError(
-            f"{path} does not say how large its picture is; open the picture first, or give height and width."
+            f"{path} does not say how large its picture is; put the picture beside it under the same "
+            "name, or open it first."
         )
     height, width = (int(side) for side in sides)
     if noted is not None and [height, width] != noted:
@@ -275,17 +308,11 @@ def _ring(points: Any) -> Ring:
 
 
 def _class_of(
-    where: str, feature: Mapping[str, Any], scheme: TissueScheme, renamed: Mapping[str, int]
-) -> int:
-    """Return the class of a feature, by its name, else by its color."""
-    properties = feature.get("properties")
-    properties = properties if isinstance(properties, dict) else {}
-    given = properties.get("classification")
-    given = {"name": given} if isinstance(given, str) else given if isinstance(given, dict) else {}
-    name = given.get("name")
-    if name is None and isinstance(given.get("names"), list):
-        name = ": ".join(map(str, given["names"]))  # as QuPath writes derived classes
-    if isinstance(name, str):
+    where: str, feature: Mapping[str, Any], scheme: TissueScheme, renamed: Mapping[str, int | None]
+) -> int | None:
+    """Return the class of a feature, by its name, else by its color; None if it is to be left out."""
+    given, name = _classification(feature), _name_of(feature)
+    if name is not None:
         if name in renamed:
             return renamed[name]
         for entry in scheme.classes:
@@ -299,9 +326,25 @@ def _class_of(
     if name is None and color is None:
         raise AnnotationError(f"{where} has no class; give it one of {', '.join(scheme.names)}.")
     what = f'is of the class "{name}"' if name is not None else f"is of the color #{color:06x}"
-    raise AnnotationError(
+    raise UnknownClassError(
         f"{where} {what}, which {scheme.name} does not have; its classes are {', '.join(scheme.names)}."
     )
+
+
+def _classification(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a feature says of its class."""
+    properties = feature.get("properties")
+    given = properties.get("classification") if isinstance(properties, dict) else None
+    return {"name": given} if isinstance(given, str) else given if isinstance(given, dict) else {}
+
+
+def _name_of(feature: Mapping[str, Any]) -> str | None:
+    """Return the name of a feature's class."""
+    given = _classification(feature)
+    name = given.get("name")
+    if name is None and isinstance(given.get("names"), list):
+        name = ": ".join(map(str, given["names"]))  # as QuPath writes derived classes
+    return name if isinstance(name, str) else None
 
 
 def _color(value: Any) -> int | None:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_histosynth.core.errors import HistosynthError, ImageError, LabelMapError
+from napari_histosynth.core.errors import HistosynthError, ImageError, LabelMapError, PixelKindError
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme
+from napari_histosynth.core.tissue import Labels, TissueScheme
 
 MAX_SIDE = 16_384
 """Largest picture or label map that is read into memory at once, in pixels a side."""
@@ -27,7 +27,8 @@ class Loaded:
     kind : "picture" or "labels"
         What it holds.
     levels : tuple of array-like
-        The finest first, uint8: (y, x, 3) of a picture, (y, x) of a label map. Lazy where the format allows.
+        The finest first: uint8 (y, x, 3) of a picture, (y, x) of any integer dtype of a label map. Lazy where
+        the format allows.
     um_per_px : float or None
         Scale of the finest level; None if the file does not say.
     scheme : TissueScheme or None
@@ -48,7 +49,7 @@ class Loaded:
         height, width = self.levels[0].shape[:2]
         return int(height), int(width)
 
-    def pixels(self, path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    def pixels(self, path: str | os.PathLike[str]) -> npt.NDArray[Any]:
         """Return the finest level in memory.
 
         Parameters
@@ -92,10 +93,10 @@ class Loaded:
             raise LabelMapError(f"{path} holds a picture; give a label map, which has one channel.")
         values = self.pixels(path)
         scheme = scheme or self.scheme
-        if scheme is None:
-            return values
+        if scheme is None and values.dtype != np.uint8:
+            raise LabelMapError(f"{path} holds {values.dtype} values of unknown classes; name their scheme.")
         try:
-            return scheme.check(values)
+            return values if scheme is None else scheme.check(values)
         except LabelMapError as error:
             raise LabelMapError(f"{path}: {error}") from None
 
@@ -121,12 +122,13 @@ def checked_pixels(pixels: npt.ArrayLike, scheme: TissueScheme | None) -> npt.ND
     return array
 
 
-def known_scheme(name: object) -> TissueScheme | None:
-    """Return the built-in scheme of a name that a file gives, None if there is none."""
-    try:
-        return get_scheme(name) if isinstance(name, str) and not name.endswith(".toml") else None
-    except HistosynthError:
-        return None
+def check_dtype(path: str | os.PathLike[str], dtype: np.dtype[Any], channels: int) -> None:
+    """Raise PixelKindError unless pixels are 8 bits, or one channel of whole numbers: a label map."""
+    if dtype == np.uint8 or (channels == 1 and dtype.kind in "iu"):
+        return
+    if channels == 1:
+        raise PixelKindError(f"{path} holds {dtype} pixels; a label map has whole numbers, so convert it.")
+    raise PixelKindError(f"{path} has {dtype} pixels; save it with 8 bits per channel.")
 
 
 def checked_scale(um_per_px: float | None) -> float | None:

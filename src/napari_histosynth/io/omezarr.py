@@ -16,13 +16,14 @@ import numpy.typing as npt
 
 from napari_histosynth.core.errors import ImageError, PixelKindError, SaveError
 from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.io.halving import TILE, levels_of
 from napari_histosynth.io.loaded import (
     Loaded,
+    check_dtype,
     checked_pixels,
     checked_scale,
-    known_scheme,
     plausible_scale,
     provenance_of,
 )
@@ -96,9 +97,9 @@ def save_ome_zarr(
                 group = parent.create_group(LABELS_NAME)
             extra = dict(note) if group is root else {}
             if kind == "labels" and scheme is not None:
-                extra["scheme"] = scheme.name
+                extra |= scheme_note(scheme)
             _write_levels(group, pixels, scale, version, scheme if kind == "labels" else None, extra)
-        _put_in_place(temporary, target)
+        put_in_place(temporary, target)
     except OSError as error:
         reason = (error.strerror or str(error)).lower().rstrip(".")
         raise SaveError(f"Cannot write {path}: {reason} (what was there is untouched).") from error
@@ -112,8 +113,8 @@ def open_ome_zarr(path: str | os.PathLike[str]) -> Loaded:
     Parameters
     ----------
     path : str or path-like
-        Folder of a picture (8-bit RGB) or a label map (8 bits, one channel). Axes of length one are left
-        out; ``labels/tissue`` beside a picture is opened by its own path.
+        Folder of a picture (8-bit RGB) or a label map (whole numbers, one channel). Axes of length one are
+        left out; ``labels/tissue`` beside a picture is opened by its own path.
 
     Returns
     -------
@@ -125,7 +126,7 @@ def open_ome_zarr(path: str | os.PathLike[str]) -> Loaded:
     ImageError
         If it is no OME-Zarr, or its multiscales are malformed.
     PixelKindError
-        If it is a stack or has more than 8 bits a channel.
+        If it is a stack, a picture of more than 8 bits a channel, or one channel of fractions.
     """
     import zarr
 
@@ -162,7 +163,7 @@ def open_ome_zarr(path: str | os.PathLike[str]) -> Loaded:
         "picture" if levels[0].ndim == 3 else "labels",
         levels,
         scale,
-        known_scheme(note.get("scheme")),
+        noted_scheme(note),
         provenance_of(json.dumps(provenance)) if provenance else None,
     )
 
@@ -281,9 +282,15 @@ def _image_label(scheme: TissueScheme, version: Version, nested: bool) -> dict[s
     return metadata
 
 
-def _put_in_place(temporary: Path, target: Path) -> None:
-    """Give a finished folder its name; what had it goes only then."""
-    if not target.exists():
+def put_in_place(temporary: Path, target: Path) -> None:
+    """Give a finished file or folder its name; what had it goes only then.
+
+    Raises
+    ------
+    OSError
+        If it cannot be moved; what was there is there still.
+    """
+    if not target.is_dir():
         os.replace(temporary, target)
         return
     old = target.with_name(f"{temporary.name}.old")
@@ -320,11 +327,10 @@ def _lazy(path: str | os.PathLike[str], array: Any, axes: list[str]) -> Any:
     """Return an array as dask array (y, x, 3) or (y, x)."""
     import dask.array as da
 
-    if array.dtype != np.uint8:
-        raise PixelKindError(f"{path} has {array.dtype} pixels; save it with 8 bits per channel.")
     kept = [name for name, side in zip(axes, array.shape, strict=True) if side > 1 or name in ("y", "x")]
-    channels = array.shape[axes.index("c")] if "c" in kept else 3
-    if sorted(kept) not in (["x", "y"], ["c", "x", "y"]) or channels != 3:
+    channels = array.shape[axes.index("c")] if "c" in kept else 1
+    check_dtype(path, array.dtype, channels)
+    if sorted(kept) not in (["x", "y"], ["c", "x", "y"]) or channels not in (1, 3):
         size = " x ".join(f"{side:,}" for side in array.shape)
         raise PixelKindError(
             f"{path} is a stack of {size} ({', '.join(axes)}); save one plane of it, in RGB or as a label "

@@ -6,6 +6,7 @@ import contextlib
 import os
 import struct
 import threading
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -273,7 +274,9 @@ def _open_any_size(path: str | os.PathLike[str]) -> Image.Image:
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=_FORMATS)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is damaged is an error, in one sentence, or none
+                return Image.open(path, formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -19,13 +20,14 @@ import numpy.typing as npt
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import ImageError, PixelKindError, SaveError
 from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.io.halving import TILE, levels_of
 from napari_histosynth.io.loaded import (
     Loaded,
+    check_dtype,
     checked_pixels,
     checked_scale,
-    known_scheme,
     plausible_scale,
     provenance_of,
     why,
@@ -33,6 +35,9 @@ from napari_histosynth.io.loaded import (
 
 NAMESPACE = "napari-histosynth"
 """Namespace of the annotation in the OME-XML that holds scheme and provenance."""
+
+# without a handler, Python prints what tifffile logs of damage beside the sentence that says it already
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _UM = {"µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "nm": 1e-3}
 _MOST_BYTES = 2**32 - 2**25  # what a classic TIFF can address, less room for the directories
@@ -108,7 +113,7 @@ def open_tiff(path: str | os.PathLike[str]) -> Loaded:
     Parameters
     ----------
     path : str or path-like
-        TIFF of 8 bits: RGB is a picture, one channel a label map.
+        RGB of 8 bits is a picture, one channel of whole numbers a label map.
 
     Returns
     -------
@@ -120,13 +125,15 @@ def open_tiff(path: str | os.PathLike[str]) -> Loaded:
     ImageError
         If the file is missing, no TIFF, or cut short.
     PixelKindError
-        If it is a stack or has more than 8 bits a channel.
+        If it is a stack, a picture of more than 8 bits a channel, or one channel of fractions.
     """
     import tifffile
 
     try:
         file = tifffile.TiffFile(path)
     except Exception as error:  # tifffile raises whatever damage leads to
+        if Path(path).is_file() and os.path.getsize(path) == 0:
+            raise ImageError(f"{path} is empty; it may not have been saved or copied to the end.") from None
         if isinstance(error, tifffile.TiffFileError) and "not a TIFF" in str(error):
             raise ImageError(f"{path} is no TIFF; check that it is the file you mean.") from None
         raise ImageError(f"Cannot read {path}: {why(error)}.") from None
@@ -137,12 +144,27 @@ def open_tiff(path: str | os.PathLike[str]) -> Loaded:
             note = _note(file.ome_metadata)
             kind, levels = _levels(path, file, found)
             scale = _scale(file)
-        return Loaded(
-            kind, levels, scale, known_scheme(note.get("scheme")), provenance_of(note.get("provenance"))
-        )
+        return Loaded(kind, levels, scale, noted_scheme(note), provenance_of(note.get("provenance")))
     except BaseException:
         file.close()
         raise
+
+
+def is_plain_tiff(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is a TIFF of one picture without OME-XML, smaller copies or Aperio's line.
+
+    Such files may have palettes and bits of any depth, which Pillow knows better.
+    """
+    import tifffile
+
+    if Path(path).name.lower().endswith((".ome.tif", ".ome.tiff", ".svs")):
+        return False  # also where it is cut short, and the line that says so is lost
+    try:
+        with tifffile.TiffFile(path) as file:
+            plain = not (file.is_ome or file.is_svs) and len(file.pages) == 1
+            return plain and len(file.series[0].levels) == 1
+    except Exception:  # whoever reads it says what is wrong with it
+        return False
 
 
 @contextmanager
@@ -166,7 +188,7 @@ def _metadata(
     picture = pixels.ndim == 3
     note: dict[str, str] = {}
     if scheme is not None and not picture:
-        note["scheme"] = scheme.name
+        note |= scheme_note(scheme)
         note["classes"] = ", ".join(f"{entry.index} {entry.name}" for entry in scheme.classes)
     if provenance is not None:
         note["synthetic"] = str(provenance.synthetic).lower()
@@ -211,8 +233,7 @@ def _levels(
     axes, shape, dtype = found[0].axes, found[0].shape, found[0].dtype
     sizes = dict(zip(axes, shape, strict=True))
     samples = sizes.get("S", sizes.get("C", 1))
-    if dtype != np.uint8:
-        raise PixelKindError(f"{path} has {dtype} pixels; save it with 8 bits per channel.")
+    check_dtype(path, dtype, samples)
     if set(axes) - set("YXSC") or {"S", "C"} <= set(axes) or samples not in (1, 3, 4):
         size = " x ".join(f"{side:,}" for side in shape)
         raise PixelKindError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,12 @@ from PIL import Image
 from napari_histosynth.core.colors import hex_to_rgb
 from napari_histosynth.core.errors import HistosynthError, LabelMapError, ModelError
 from napari_histosynth.core.provenance import Provenance, ProvenanceError
+from napari_histosynth.core.scheme_note import noted_scheme
 from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme, scheme_names
-from napari_histosynth.io import read_image, read_labels, read_provenance
+from napari_histosynth.io import open_slide, read_image, read_labels, read_provenance
+from napari_histosynth.io.companion import Extent
+from napari_histosynth.io.kinds import file_kind
+from napari_histosynth.io.tiff import is_plain_tiff
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
@@ -57,6 +61,8 @@ def read_label_file(
     *,
     scheme: TissueScheme | None = None,
     um_per_px: float | None = None,
+    annotated: str | os.PathLike[str] | Extent | None = None,
+    names: Mapping[str, str | None] | None = None,
 ) -> LabelFile:
     """Read a label map, finding out its scheme and scale where they are not given.
 
@@ -69,7 +75,7 @@ def read_label_file(
     Parameters
     ----------
     path : str or path-like
-        Picture of class indices or class colors.
+        Picture of class indices or class colors, OME-TIFF, OME-Zarr, or GeoJSON of QuPath.
     model_scheme : TissueScheme
         Of the model that is to draw it.
     model_um_per_px : float
@@ -78,6 +84,12 @@ def read_label_file(
         Of the label map, if known.
     um_per_px : float, optional
         Micrometers a pixel of the label map, if known.
+    annotated : str, path-like or Extent, optional
+        GeoJSON only: the picture that was annotated, or its size and scale, where it does not lie beside
+        the file under its name.
+    names : mapping of str to (str or None), optional
+        GeoJSON only: class of the scheme for names of the file; see
+        :func:`~napari_histosynth.io.read_geojson`.
 
     Returns
     -------
@@ -87,9 +99,18 @@ def read_label_file(
     ------
     ImageError
         If the file is no picture that can be read.
+    AnnotationError
+        If annotations cannot be drawn; see :func:`~napari_histosynth.io.read_geojson`.
     LabelMapError
         If it fits no scheme; the sentence is that of the scheme it fits best.
     """
+    kind = file_kind(path)
+    if kind != "picture" and not (kind == "tiff" and is_plain_tiff(path)):
+        from napari_histosynth.paint.labelfiles import read_annotations, read_pyramid
+
+        if kind == "geojson":
+            return read_annotations(path, model_scheme, model_um_per_px, scheme, um_per_px, annotated, names)
+        return read_pyramid(path, model_scheme, model_um_per_px, scheme, um_per_px)
     guessed = []
     record = _provenance(path)
     if scheme is None:
@@ -105,6 +126,33 @@ def read_label_file(
         um_per_px = scheme.um_per_px or model_um_per_px
         guessed.append("um_per_px")
     return LabelFile(labels, scheme, um_per_px, tuple(guessed))
+
+
+def read_he(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.uint8], float | None]:
+    """Read an H&E picture with its scale.
+
+    Parameters
+    ----------
+    path : str or path-like
+        PNG, JPEG and the like, OME-TIFF, SVS or OME-Zarr, of at most 16,384 px a side.
+
+    Returns
+    -------
+    rgb : ndarray
+        uint8 (y, x, 3).
+    um_per_px : float or None
+        Micrometers a pixel, None if the file does not say.
+
+    Raises
+    ------
+    ImageError
+        If the file is no RGB picture that can be read, or too large.
+    """
+    kind = file_kind(path)
+    if kind == "picture" or (kind == "tiff" and is_plain_tiff(path)):
+        return read_image(path), read_scale(path)
+    slide = open_slide(path)
+    return slide.pixels(path), slide.um_per_px
 
 
 def read_scale(path: str | os.PathLike[str]) -> float | None:
@@ -228,24 +276,31 @@ def _provenance(path: str | os.PathLike[str]) -> Provenance | None:
 
 
 def _named_scheme(record: Provenance | None) -> TissueScheme | None:
-    """Return the built-in scheme that a file names as its own."""
-    name = None if record is None else record.extra.get("scheme")
-    return get_scheme(name) if name in scheme_names() else None
+    """Return the scheme that a file names as its own, if it is known or told in full."""
+    return None if record is None else noted_scheme(record.extra)
 
 
 def _guess_scheme(path: str | os.PathLike[str], model_scheme: TissueScheme) -> tuple[Labels, TissueScheme]:
     """Return a label map with the first scheme that it can be read in."""
-    candidates = list(_candidates(model_scheme, _holds_indices(path)))
-    for scheme in candidates:
+    schemes = list(candidates(model_scheme, _holds_indices(path)))
+    for scheme in schemes:
         with contextlib.suppress(LabelMapError):
             labels = read_labels(path, scheme)
-            return labels, _without_nuclei(labels, scheme)
-    best = max(candidates, key=lambda scheme: _share_that_fits(path, scheme))
+            return labels, without_unused_nuclei(labels, scheme)
+    best = max(schemes, key=lambda scheme: _share_that_fits(path, scheme))
     return read_labels(path, best), best  # raises: the sentence of the scheme that fits best
 
 
-def _candidates(model_scheme: TissueScheme, indices: bool) -> Iterator[TissueScheme]:
-    """Yield schemes to try, in order."""
+def candidates(model_scheme: TissueScheme, indices: bool) -> Iterator[TissueScheme]:
+    """Yield the schemes to try on a label map that names none, in order.
+
+    Parameters
+    ----------
+    model_scheme : TissueScheme
+        Of the model that is to draw it.
+    indices : bool
+        Whether the file holds class indices, which tell less than colors do.
+    """
     if indices or model_scheme.name not in scheme_names():
         yield model_scheme
     yield from (get_scheme(name) for name in ("prostate-3", "colon-10") if name != model_scheme.name)
@@ -253,8 +308,8 @@ def _candidates(model_scheme: TissueScheme, indices: bool) -> Iterator[TissueSch
         yield model_scheme
 
 
-def _without_nuclei(labels: Labels, scheme: TissueScheme) -> TissueScheme:
-    """Return the scheme of two classes where one of three is used without its third."""
+def without_unused_nuclei(labels: Labels, scheme: TissueScheme) -> TissueScheme:
+    """Return the scheme of two classes where one of three is used without its third, else the scheme."""
     name = scheme.name.removesuffix("-3") + "-2"
     if (
         scheme.name in scheme_names()

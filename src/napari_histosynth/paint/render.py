@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_histosynth.core.errors import LabelMapError
 from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.scheme_note import scheme_note
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import TissueScheme, convert_labels
 from napari_histosynth.paint.canvas import MAX_SIDE, Canvas
@@ -132,7 +133,7 @@ def render_labels(
         "input_um_per_px": um_per_px,
         "input_sha256": hashlib.sha256(source.tobytes()).hexdigest(),
         "nuclei_added": scatters,
-        "scheme": model.scheme.name,
+        **scheme_note(model.scheme),
     }
     made = canvas.provenance()
     scale = um_per_px if keep_scale else model.um_per_px

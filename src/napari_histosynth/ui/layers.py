@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_histosynth.core.errors import SchemeError
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.core.tissue import TissueClass, TissueScheme, get_scheme
+from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
+from napari_histosynth.core.tissue import TissueClass, TissueScheme
+
+if TYPE_CHECKING:
+    from napari_histosynth.io.companion import Extent
 
 LABELS_NAME = "Tissue"
 PICTURE_NAME = "H&E"
@@ -44,7 +47,7 @@ def label_layer_arguments(scheme: TissueScheme, um_per_px: float) -> dict[str, A
         "scale": (um_per_px, um_per_px),
         "units": (_UNIT, _UNIT),
         "opacity": 1.0,
-        "metadata": {METADATA_KEY: {"scheme": scheme.name, "um_per_px": um_per_px}},
+        "metadata": {METADATA_KEY: {**scheme_note(scheme), "um_per_px": um_per_px}},
     }
 
 
@@ -102,11 +105,9 @@ def ready_brush(layer: Any, scheme: TissueScheme, um_per_px: float) -> None:
 
 
 def layer_scheme(layer: Any) -> TissueScheme | None:
-    """Return the built-in scheme that a layer says it is written in, if it says so."""
-    try:
-        return get_scheme(str(layer.metadata[METADATA_KEY]["scheme"]))
-    except (KeyError, TypeError, SchemeError):
-        return None
+    """Return the scheme that a layer says it is written in, if it says so and it is known or told in full."""
+    note = layer.metadata.get(METADATA_KEY)
+    return noted_scheme(note) if isinstance(note, dict) else None
 
 
 def layer_um_per_px(layer: Any) -> float | None:
@@ -121,6 +122,19 @@ def layer_um_per_px(layer: Any) -> float | None:
     if square and (scale[0] != 1.0 or units == ["micrometer"] * 2) and set(units) <= {"micrometer", "pixel"}:
         return scale[0]
     return None
+
+
+def extent_of_layer(layer: Any) -> Extent | None:
+    """Return the size and scale of what a layer shows; None if it is no plane of pixels."""
+    from napari_histosynth.io.companion import Extent
+
+    data: Any = getattr(layer, "data", None)
+    data = data[0] if getattr(layer, "multiscale", False) else data
+    if data is None or not hasattr(data, "shape"):
+        return None
+    if getattr(data, "ndim", 0) - bool(getattr(layer, "rgb", False)) != 2 or not hasattr(layer, "metadata"):
+        return None
+    return Extent((int(data.shape[0]), int(data.shape[1])), layer_um_per_px(layer))
 
 
 def ground_class(scheme: TissueScheme) -> TissueClass:

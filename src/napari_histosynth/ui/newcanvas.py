@@ -10,14 +10,17 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
+    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_histosynth.core.errors import HistosynthError
 from napari_histosynth.core.tissue import TissueScheme, get_scheme, scheme_names
 from napari_histosynth.ui import prepare
 
@@ -180,7 +183,14 @@ class ImportDialog(QDialog):
                 self.scheme.addItem(scheme.title, scheme)
                 if scheme == origin.scheme:
                     self.scheme.setCurrentIndex(self.scheme.count() - 1)
+        self.scheme.setToolTip("What the values of the label map stand for")
+        self.scheme_file = QPushButton("…")
+        self.scheme_file.setObjectName("scheme-file")
+        self.scheme_file.setToolTip("Read a scheme of your own from a TOML file")
+        self.scheme_file.setFixedWidth(34)
+        self.scheme_file.clicked.connect(self.ask_scheme)
         self.um_per_px = QDoubleSpinBox()
+        self.um_per_px.setToolTip("Scale of the label map")
         self.um_per_px.setObjectName("um-per-px")
         self.um_per_px.setDecimals(3)
         self.um_per_px.setRange(0.05, 20)
@@ -194,7 +204,7 @@ class ImportDialog(QDialog):
         )
         self.becomes = _note("")
         form = QFormLayout()
-        form.addRow("Classes", self.scheme)
+        form.addRow("Classes", _row(self.scheme, self.scheme_file))
         form.addRow("Scale", self.um_per_px)
         form.addRow("", self.nuclei)
         layout = QVBoxLayout(self)
@@ -214,6 +224,24 @@ class ImportDialog(QDialog):
         typed = self.um_per_px.value()
         um_per_px = self._origin.um_per_px if abs(typed - self._origin.um_per_px) < 5e-4 else typed
         return prepare.Origin(self._origin.labels, scheme, um_per_px, self._origin.name, True)
+
+    def ask_scheme(self) -> None:
+        """Ask for the TOML file of a scheme and choose it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Tissue scheme", "", "Tissue schemes (*.toml)")
+        if path:
+            self.take_scheme(path)
+
+    def take_scheme(self, path: str) -> None:
+        """Choose the scheme of a TOML file, or say why not."""
+        try:
+            scheme = TissueScheme.from_toml(path)
+            scheme.check(self._origin.labels)
+        except HistosynthError as error:
+            self.becomes.setText(str(error))
+            return
+        self.scheme.addItem(scheme.title, scheme)
+        self.scheme.setCurrentIndex(self.scheme.count() - 1)
+        self._show_size()
 
     def _offer_nuclei(self) -> None:
         """Offer nuclei where the model has them and the map does not."""

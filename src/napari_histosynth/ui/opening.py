@@ -14,9 +14,16 @@ from qtpy.QtWidgets import QDialog, QFileDialog, QMenu, QWidget
 from napari_histosynth.core.errors import HistosynthError
 from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import prepare
-from napari_histosynth.ui.layers import METADATA_KEY
+from napari_histosynth.ui.classnames import ClassNamesDialog
+from napari_histosynth.ui.layers import METADATA_KEY, extent_of_layer
 from napari_histosynth.ui.newcanvas import BlankDialog, ImportDialog
 from napari_histosynth.ui.painter import Painter
+
+LABEL_FILES = (
+    "Label maps (*.png *.tif *.tiff *.geojson *.json *.bmp *.gif *.webp);;"
+    "Annotations of QuPath (*.geojson *.json);;All files (*)"
+)
+"""What the file dialog offers."""
 
 EXAMPLE_SHAPE = (1024, 1024)
 """Height and width of examples, in pixels."""
@@ -46,6 +53,7 @@ class CanvasOpener(QObject):
         _add(menu, "Blank …", self.ask_blank)
         menu.addMenu(examples)
         _add(menu, "Label map from a file …", self.ask_file)
+        _add(menu, "Label map from an OME-Zarr …", self.ask_zarr)
         _add(menu, "The selected Labels layer", self.use_selected_layer)
         for name in example_names():
             _add(examples, example_title(name), partial(self.open_example, name))
@@ -70,19 +78,56 @@ class CanvasOpener(QObject):
 
     def ask_file(self) -> None:
         """Ask for the file of a label map and put it up."""
-        path, _ = QFileDialog.getOpenFileName(
-            self._window, "Label map", "", "Label maps (*.png *.tif *.tiff *.bmp *.gif *.webp);;All files (*)"
-        )
+        path, _ = QFileDialog.getOpenFileName(self._window, "Label map", "", LABEL_FILES)
+        if path:
+            self.open_file(path)
+
+    def ask_zarr(self) -> None:
+        """Ask for the folder of an OME-Zarr and put its label map up."""
+        path = QFileDialog.getExistingDirectory(self._window, "OME-Zarr with a label map")
         if path:
             self.open_file(path)
 
     def open_file(self, path: str | Path) -> None:
         """Put up the label map of a file, asking what it means where the file does not say."""
+        from napari_histosynth.io.kinds import file_kind
+
+        model = self._model_or_say()
+        if model is None:
+            return
+        if file_kind(path) != "geojson":
+            self._read(path, {})
+            return
+        from napari_histosynth.paint.labelfiles import unknown_classes
+
+        self._painter.tasks.run(
+            f"Reading {Path(path).name}",
+            lambda: unknown_classes(path, model.scheme),
+            lambda unknown: self._ask_names(path, unknown),
+            show_error,
+        )
+
+    def _ask_names(self, path: str | Path, unknown: tuple[str, ...]) -> None:
+        """Ask what the classes of annotations are, unless all are known, and go on."""
+        model = self._model_or_say()
+        if model is None:
+            return
+        names: dict[str, str | None] = {}
+        if unknown:
+            dialog = ClassNamesDialog(unknown, model.scheme, self._window)
+            if dialog.exec() != QDialog.DialogCode.Accepted:
+                return
+            names = dialog.names
+        self._read(path, names)
+
+    def _read(self, path: str | Path, names: dict[str, str | None]) -> None:
+        """Read a label map in the background and put it up."""
         model = self._model_or_say()
         if model is not None:
+            extent = extent_of_layer(self._painter.viewer.layers.selection.active)
             self._painter.tasks.run(
                 f"Reading {Path(path).name}",
-                lambda: prepare.origin_of_file(path, model),
+                lambda: prepare.origin_of_file(path, model, names, extent),
                 lambda origin: self._put_up(origin, None),
                 show_error,
             )

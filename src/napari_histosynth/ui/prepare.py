@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from napari_histosynth.core.tissue import Labels, TissueScheme, convert_labels, 
 from napari_histosynth.ui.layers import ground_class, layer_scheme, layer_um_per_px
 
 if TYPE_CHECKING:
+    from napari_histosynth.io.companion import Extent
     from napari_histosynth.paint.model import PaintModel
 
 NUCLEI = "nuclei"
@@ -62,17 +64,42 @@ class Origin:
         return scaled_shape((height, width), self.um_per_px, model.um_per_px)
 
 
-def origin_of_file(path: str | Path, model: PaintModel) -> Origin:
+def origin_of_file(
+    path: str | Path,
+    model: PaintModel,
+    names: Mapping[str, str | None] | None = None,
+    annotated: Extent | None = None,
+) -> Origin:
     """Read a label map, finding out its scheme and scale.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any of the formats of :func:`~napari_histosynth.paint.inputs.read_label_file`.
+    model : PaintModel
+        What is to draw it.
+    names : mapping of str to (str or None), optional
+        What classes of annotations are called in the model's scheme.
+    annotated : Extent, optional
+        Size and scale of what a GeoJSON annotates, where neither it nor a picture beside it says.
 
     Raises
     ------
     HistosynthError
         If the file is no label map.
     """
+    from napari_histosynth.io.companion import companion_of
+    from napari_histosynth.io.geojson import read_note
+    from napari_histosynth.io.kinds import file_kind
     from napari_histosynth.paint.inputs import read_label_file
 
-    found = read_label_file(path, model.scheme, model.um_per_px)
+    if annotated is not None and file_kind(path) == "geojson":
+        known = "size" in read_note(path) or companion_of(path) is not None
+        annotated = None if known else annotated
+    scheme = model.scheme if names else None
+    found = read_label_file(
+        path, model.scheme, model.um_per_px, scheme=scheme, names=names, annotated=annotated
+    )
     return Origin(found.labels, found.scheme, found.um_per_px, Path(path).stem, not found.guessed)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from napari_histosynth.core.errors import AnnotationError, HistosynthError, PixelKindError
 from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
 from napari_histosynth.core.tissue import TissueScheme, get_scheme
 from napari_histosynth.ui.layers import (
     METADATA_KEY,
+    extent_of_layer,
     label_layer_arguments,
     layer_scheme,
-    layer_um_per_px,
     picture_layer_arguments,
 )
 
@@ -24,7 +25,6 @@ _LARGEST_IN_MEMORY = 4096
 """Pictures without smaller copies are read at once up to this side."""
 
 _SCHEMES = ("colon-3", "colon-10")  # the others' classes are among those of colon-3
-_PICTURES = (".svs", ".ome.tif", ".ome.tiff", ".ome.zarr", ".tif", ".tiff", "_he.png", ".png", ".jpg")
 
 
 def get_tiff_reader(path: str | Sequence[str]) -> Reader | None:
@@ -90,17 +90,18 @@ def _read_png(path: str) -> list[LayerData]:
     kind, made = found or ("picture", None)
     um_per_px = made.um_per_px if made else None
     if kind == "labels" and made is not None:
-        named = made.extra.get("scheme")
-        return [_labels_layer(path, *_read_by_scheme(path, [named] if named else _SCHEMES), um_per_px)]
+        own = noted_scheme(made.extra)
+        tried = map(get_scheme, _SCHEMES) if own is None else [own]
+        return [_labels_layer(path, *_read_by_scheme(path, tried), um_per_px)]
     return [_picture_layer(path, [read_image(path)], um_per_px, made)]
 
 
-def _read_by_scheme(path: str, names: Sequence[str]) -> tuple[Any, TissueScheme]:
+def _read_by_scheme(path: str, schemes: Iterable[TissueScheme]) -> tuple[Any, TissueScheme]:
     """Read the PNG of a label map by the first scheme that it fits."""
     from napari_histosynth.io import read_labels
 
     first: HistosynthError | None = None
-    for scheme in map(get_scheme, names):
+    for scheme in schemes:
         try:
             return read_labels(path, scheme), scheme
         except HistosynthError as error:
@@ -133,9 +134,8 @@ def _read_geojson(path: str) -> list[LayerData]:
 def _names_scheme(path: str) -> bool:
     """Return whether annotations name a scheme that is known."""
     from napari_histosynth.io.geojson import read_note
-    from napari_histosynth.io.loaded import known_scheme
 
-    return known_scheme(read_note(path).get("scheme")) is not None
+    return noted_scheme(read_note(path)) is not None
 
 
 def _annotated(path: str) -> tuple[tuple[int, int] | None, float | None, TissueScheme | None]:
@@ -143,43 +143,21 @@ def _annotated(path: str) -> tuple[tuple[int, int] | None, float | None, TissueS
 
     The file's own note decides; then a picture of the same name beside it; then the selected layer.
     """
+    from napari_histosynth.io.companion import companion_of
     from napari_histosynth.io.geojson import read_note
 
     if "size" in read_note(path):
         return None, None, None
-    if (beside := _companion(Path(path))) is not None:
-        return *beside, None
+    if (beside := companion_of(path)) is not None:
+        return beside.shape, beside.um_per_px, None
     import napari
 
     viewer = napari.current_viewer()
     layer = None if viewer is None else viewer.layers.selection.active
-    data: Any = getattr(layer, "data", None)
-    data = data[0] if getattr(layer, "multiscale", False) else data
-    flat = getattr(data, "ndim", 0) - bool(getattr(layer, "rgb", False)) == 2
-    if layer is None or data is None or not flat or not hasattr(data, "shape"):
+    extent = extent_of_layer(layer)
+    if layer is None or extent is None:
         return None, None, None
-    return (int(data.shape[0]), int(data.shape[1])), layer_um_per_px(layer), layer_scheme(layer)
-
-
-def _companion(path: Path) -> tuple[tuple[int, int], float | None] | None:
-    """Return size and scale of the picture that has the name of a file of annotations."""
-    from napari_histosynth.io import open_slide, read_image
-    from napari_histosynth.io.png import peek_png
-
-    for name in (path.stem, *(path.stem + ending for ending in _PICTURES)):
-        picture = path.with_name(name)
-        if not picture.exists() or name == path.name:
-            continue
-        try:
-            if picture.suffix.lower() in (".svs", ".tif", ".tiff", ".zarr"):
-                slide = open_slide(picture)
-                return slide.shape, slide.um_per_px
-            height, width, _ = read_image(picture).shape
-        except HistosynthError:
-            continue
-        found = peek_png(picture)
-        return (height, width), found[1].um_per_px if found else None
-    return None
+    return extent.shape, extent.um_per_px, layer_scheme(layer)
 
 
 def _labels_layer(path: str, labels: Any, scheme: TissueScheme | None, um_per_px: float | None) -> LayerData:
@@ -189,7 +167,7 @@ def _labels_layer(path: str, labels: Any, scheme: TissueScheme | None, um_per_px
     arguments = label_layer_arguments(scheme, um_per_px or 1.0)
     if um_per_px is None:
         arguments = _without_scale(arguments)
-        arguments["metadata"] = {METADATA_KEY: {"scheme": scheme.name}}
+        arguments["metadata"] = {METADATA_KEY: scheme_note(scheme)}
     return labels, {**arguments, "name": _name(path)}, "labels"
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QPushButton, QWidget
 
-from napari_histosynth.ui.save import KINDS, clean_stem, file_names
+from napari_histosynth.io.kinds import has_ending
+from napari_histosynth.ui.save import FORMATS, KINDS, clean_stem, file_names
+
+_TITLES = {
+    ".png": "PNG",
+    ".ome.tif": "OME-TIFF, for QuPath and others",
+    ".ome.zarr": "OME-Zarr 0.5",
+    ".geojson": "Annotations of QuPath",
+    ".json": "JSON",
+}
 
 
 class SaveButton(QWidget):
@@ -63,20 +72,17 @@ class SaveButton(QWidget):
 
     def ask_one(self, kind: str) -> None:
         """Ask for a file name and save one kind of file."""
-        ending, title = KINDS[kind]
-        suffix = Path(ending).suffix or ending
-        chosen, _ = QFileDialog.getSaveFileName(
+        _, title = KINDS[kind]
+        chosen, taken = QFileDialog.getSaveFileName(
             self,
             f"Save {title}",
             str(file_names(self._last)[kind]),
-            f"{title} (*{suffix})",
+            ";;".join(f"{_TITLES[suffix]} (*{suffix})" for suffix in FORMATS[kind]),
             options=QFileDialog.Option.DontConfirmOverwrite,  # asked below, for the name with its ending
         )
         if not chosen:
             return
-        path = Path(chosen)
-        if path.suffix.lower() != suffix:
-            path = path.with_name(path.name + suffix)
+        path = _with_ending(Path(chosen), kind, taken)
         if path.exists() and not self._may_replace([path.name], path.parent):
             return
         self._last = clean_stem(path)
@@ -93,3 +99,14 @@ class SaveButton(QWidget):
             QMessageBox.StandardButton.No,
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
+
+
+def _with_ending(path: Path, kind: str, taken: str) -> Path:
+    """Return a file's name with an ending of its kind: the one typed, else that of the filter taken."""
+    suffix = next((suffix for suffix in FORMATS[kind] if f"*{suffix})" in taken), FORMATS[kind][0])
+    usual = path.name.lower().endswith(".png") and suffix != ".png"
+    if usual:  # the name that was offered, under another filter
+        path = path.with_name(path.name[: -len(".png")])
+    elif has_ending(path, FORMATS[kind]):
+        return path
+    return path.with_name(path.name + suffix)

@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_histosynth.core.errors import HistosynthError, ImageError, SchemeError
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.core.tissue import TissueScheme, get_scheme
+from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
+from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.ui.layers import METADATA_KEY
 
 
@@ -63,16 +64,16 @@ def _of_layer(
     note = dict(attributes.get("metadata", {}).get(METADATA_KEY, {}))
     um_per_px = _scale(attributes, note)
     if "rgb" not in attributes:  # napari gives the attribute to image layers alone
-        if "scheme" not in note:
+        scheme = noted_scheme(note)
+        if scheme is None:
             raise SchemeError(
                 f'The layer "{name}" does not say which classes its values stand for; paint on it first, '
                 "which gives it a scheme."
             )
-        scheme = get_scheme(str(note["scheme"]))
         height, width = pixels.shape[:2]
         # no network drew the labels
         made = Provenance(
-            synthetic=False, um_per_px=um_per_px, size=(height, width), extra={"scheme": scheme.name}
+            synthetic=False, um_per_px=um_per_px, size=(height, width), extra=dict(scheme_note(scheme))
         )
         return pixels, scheme, um_per_px, made
     if not attributes["rgb"]:

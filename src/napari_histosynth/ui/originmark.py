@@ -1,0 +1,44 @@
+"""What made the H&E, kept in its layer's metadata, so that it is in the file however the layer is saved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.core.scheme_note import scheme_note
+from napari_histosynth.ui.layers import METADATA_KEY
+from napari_histosynth.ui.models import engine_maker
+
+
+def keep_origin(painter: Any) -> None:
+    """Write model, hash and seeds into the H&E layer of a painter whenever they change.
+
+    Parameters
+    ----------
+    painter : Painter
+        Its signals are followed as long as it lives.
+    """
+
+    def mark() -> None:
+        stage = painter.stage
+        if stage is not None and painter.model is not None:
+            note = stage.picture.metadata.get(METADATA_KEY, {})
+            record = origin_of(painter).to_dict()
+            stage.picture.metadata = {
+                **stage.picture.metadata,
+                METADATA_KEY: {**note, "provenance": record},
+            }
+
+    for signal in (painter.canvas_changed, painter.look_changed, painter.model_changed):
+        signal.connect(mark)
+
+
+def origin_of(painter: Any) -> Provenance:
+    """Return what makes the picture that a painter shows: as a file of it says."""
+    # what a canvas says of its origin does not depend on its labels, but for their size
+    canvas = engine_maker(painter.model, painter.looks.present)(np.zeros((64, 64), np.uint8))
+    made = canvas.provenance()
+    return replace(made, size=painter.stage.shape, extra={**made.extra, **scheme_note(painter.model.scheme)})
