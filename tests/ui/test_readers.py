@@ -156,7 +156,7 @@ def test_annotations_take_size_and_scale_from_the_selected_layer(tmp_path: Path,
 
 
 def test_annotations_without_a_picture_ask_for_it(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match="open the picture first"):
+    with pytest.raises(AnnotationError, match="put the picture beside it"):
         opened(write_annotations(tmp_path / "a.geojson"))
 
 

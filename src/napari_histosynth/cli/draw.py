@@ -19,6 +19,7 @@ from napari_histosynth.cli.labelinput import (
     ScaleOption,
     SchemeOption,
     read_labels_input,
+    tell_guesses,
 )
 
 DEFAULT_MODEL = "colon-3class"
@@ -147,6 +148,7 @@ def render(
 
         loaded = load_model(folder.path, device=device, precision=precision)
         looks = None if look_map is None else read_look_plan(look_map, loaded, given.um_per_px)
+    tell_guesses(labels, given)
     with progress(f"Drawing {labels.name}") as tell:
         made = render_labels(
             loaded,

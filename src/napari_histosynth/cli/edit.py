@@ -17,6 +17,7 @@ from napari_histosynth.cli.labelinput import (
     ScaleOption,
     SchemeOption,
     read_labels_input,
+    tell_guesses,
 )
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def edit(
         annotated=annotated,
         call=call,
     )
+    tell_guesses(labels, given)
     classes = given.scheme
     common: dict[str, Any] = {
         "scheme": classes,

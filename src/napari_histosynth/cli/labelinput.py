@@ -64,7 +64,7 @@ def read_labels_input(
     annotated: Path | None = None,
     call: list[str] | None = None,
 ) -> LabelFile:
-    """Read a label map as the options say; remarks on what was guessed.
+    """Read a label map as the options say; :func:`tell_guesses` says what was guessed.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def read_labels_input(
     from napari_histosynth.core.tissue import get_scheme
     from napari_histosynth.paint.inputs import read_label_file
 
-    given = read_label_file(
+    return read_label_file(
         path,
         model_scheme,
         model_um_per_px,
@@ -87,13 +87,16 @@ def read_labels_input(
         annotated=annotated,
         names=_names(call or []),
     )
+
+
+def tell_guesses(path: Path, given: LabelFile) -> None:
+    """Remark on what was guessed of a label map."""
     if given.guessed:
         options = " and ".join("--" + name.replace("_", "-") for name in given.guessed)
         remark(
             f"{path} is read as {given.scheme.name} at {given.um_per_px:g} um/px; if that is wrong, give "
             f"{options}."
         )
-    return given
 
 
 def _names(call: list[str]) -> dict[str, str | None]:

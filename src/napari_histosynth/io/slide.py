@@ -49,6 +49,7 @@ def read_field(
     um_per_px: float,
     *,
     slide_um_per_px: float | None = None,
+    shape: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """Read a field of a slide at a scale.
 
@@ -62,6 +63,8 @@ def read_field(
         Scale wanted.
     slide_um_per_px : float, optional
         Scale of the slide, where its file does not say.
+    shape : tuple of int, optional
+        Height and width wanted, where rounding the window's sides may miss them by a pixel.
 
     Returns
     -------
@@ -84,7 +87,8 @@ def read_field(
     if window.is_empty:
         raise ImageError(f"The field {tuple(window)} of {name} is empty; choose one with pixels.")
     factor = scale / um_per_px
-    shape = max(1, round(window.height * factor)), max(1, round(window.width * factor))
+    if shape is None:
+        shape = max(1, round(window.height * factor)), max(1, round(window.width * factor))
     if max(shape) > MAX_SIDE:
         raise ImageError(
             f"The field would be {shape[1]:,} x {shape[0]:,} px; at most {MAX_SIDE:,} px a side are read, so "

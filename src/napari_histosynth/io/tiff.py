@@ -233,7 +233,7 @@ def _levels(
     axes, shape, dtype = found[0].axes, found[0].shape, found[0].dtype
     sizes = dict(zip(axes, shape, strict=True))
     samples = sizes.get("S", sizes.get("C", 1))
-    check_dtype(path, dtype, samples)
+    check_dtype(path, dtype, int(samples or 1))
     if set(axes) - set("YXSC") or {"S", "C"} <= set(axes) or samples not in (1, 3, 4):
         size = " x ".join(f"{side:,}" for side in shape)
         raise PixelKindError(

@@ -318,14 +318,7 @@ def _latent(
 
 @lru_cache(maxsize=64)
 def _encoded(model: PaintModel, path: str) -> npt.NDArray[np.float32]:
-    """Return the latent of an H&E picture, at the model's scale."""
-    from PIL import Image
+    """Return the latent of an H&E picture; the latest are kept."""
+    from napari_histosynth.paint.inputs import latent_of_file
 
-    from napari_histosynth.paint.inputs import read_he
-    from napari_histosynth.paint.resample import scaled_shape
-
-    rgb, um_per_px = read_he(path)
-    shape = scaled_shape((rgb.shape[0], rgb.shape[1]), um_per_px or model.um_per_px, model.um_per_px)
-    if shape != rgb.shape[:2]:
-        rgb = np.array(Image.fromarray(rgb).resize(shape[::-1], Image.Resampling.LANCZOS))
-    return model.encode(rgb)
+    return latent_of_file(path, model)

@@ -234,7 +234,8 @@ def latent_of_file(path: str | os.PathLike[str], model: PaintModel) -> npt.NDArr
     ModelError
         If the model has no encoder.
     """
-    return latent_of_picture(read_image(path), read_scale(path) or model.um_per_px, model)
+    rgb, um_per_px = read_he(path)
+    return latent_of_picture(rgb, um_per_px or model.um_per_px, model)
 
 
 def latent_of_picture(

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_histosynth.core.errors import LabelMapError
 from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme
@@ -142,10 +143,10 @@ def cut(labels: Labels, y: float, x: float, side: float, degrees: float, turns: 
     return np.ascontiguousarray(square[:, ::-1] if flip else square)
 
 
-def _mirrored(index: np.ndarray, size: int) -> np.ndarray:
+def _mirrored(index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
     """Return indices folded back into 0 to ``size - 1``, the border pixel standing twice."""
     folded = np.mod(index, 2 * size)
-    return np.where(folded < size, folded, 2 * size - 1 - folded)
+    return np.asarray(np.where(folded < size, folded, 2 * size - 1 - folded))
 
 
 def _hash(path: Path) -> str:

@@ -17,6 +17,7 @@ from napari_histosynth.ui import prepare
 from napari_histosynth.ui.classnames import ClassNamesDialog
 from napari_histosynth.ui.layers import METADATA_KEY, extent_of_layer
 from napari_histosynth.ui.newcanvas import BlankDialog, ImportDialog
+from napari_histosynth.ui.originmark import keep_origin
 from napari_histosynth.ui.painter import Painter
 
 LABEL_FILES = (
@@ -43,6 +44,7 @@ class CanvasOpener(QObject):
     def __init__(self, painter: Painter, window: QWidget) -> None:
         super().__init__(window)
         self._painter, self._window = painter, window
+        keep_origin(painter)
 
     def menu(self) -> QMenu:
         """Return a menu of all ways."""
@@ -55,6 +57,7 @@ class CanvasOpener(QObject):
         _add(menu, "Label map from a file …", self.ask_file)
         _add(menu, "Label map from an OME-Zarr …", self.ask_zarr)
         _add(menu, "The selected Labels layer", self.use_selected_layer)
+        _add(menu, "A field of the selected slide …", self.open_field_panel)
         for name in example_names():
             _add(examples, example_title(name), partial(self.open_example, name))
         return menu
@@ -148,6 +151,16 @@ class CanvasOpener(QObject):
             show_error(str(error))
         else:
             self._put_up(origin, layer)
+
+    def open_field_panel(self) -> Any:
+        """Put up the dock that chooses a field of a slide; return it, None without a model."""
+        from napari_histosynth.ui.fieldpanel import FieldPanel
+
+        if self._model_or_say() is None:
+            return None
+        panel = FieldPanel(self._painter)
+        self._painter.viewer.window.add_dock_widget(panel, name="Field of a slide", area="left")
+        return panel
 
     def take_ours(self) -> None:
         """Paint on the selected layer if it is a label map of ours and no canvas is up."""
