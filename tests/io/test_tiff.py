@@ -194,7 +194,7 @@ def test_damaged_pixels_are_one_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "options", "says"),
     [
-        (np.zeros((9, 9), np.uint16), {}, "uint16 pixels"),
+        (np.zeros((9, 9), np.float32), {}, "float32 pixels; a label map has whole numbers"),
         (np.zeros((9, 9, 3), np.float32), {"photometric": "rgb"}, "float32 pixels"),
         (
             np.zeros((5, 9, 9), np.uint8),

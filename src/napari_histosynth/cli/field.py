@@ -29,8 +29,8 @@ $ histosynth field slide.svs --at 7000,4000 --size 800,600 --um-per-px 1 -o fiel
 $ histosynth field slide.svs --at 7000,4000 --labels labels.png --look look.npy -o field.png
 $ histosynth render labels.png --latent look.npy -o synthetic.png
 
-With --labels, a label map is made of it; with --look, its look is written for 'histosynth render --latent'. Both
-are for --model, so the field has that model's scale unless --um-per-px says otherwise.""")
+With --labels, a label map is made of it; with --look, its look is written for 'histosynth render --latent'.
+Both are for --model, so the field has that model's scale unless --um-per-px says otherwise.""")
 
 
 def field(

@@ -66,9 +66,7 @@ class FieldPanel(QWidget):
         self.slide_line = QLabel("")
         self.slide_line.setWordWrap(True)
         self.size_fields = SizeFields(model.um_per_px)
-        self.size_fields.setToolTip(
-            f"Size of the canvas, at the {model.um_per_px:g} µm per px of {model.name}"
-        )
+        self.size_fields.setToolTip(f"Size of the canvas, which {model.name} draws")
         self.um_per_px = QDoubleSpinBox()
         self.um_per_px.setObjectName("slide-um-per-px")
         self.um_per_px.setDecimals(4)
@@ -114,6 +112,7 @@ class FieldPanel(QWidget):
         self.visible_button.clicked.connect(self.use_visible)
         self.take_button.clicked.connect(self.take)
         self.cancel_button.clicked.connect(self._cancel.set)
+        self._painter.model_changed.connect(self._follow_model)
         self._progressed.connect(self._show_progress, Qt.ConnectionType.QueuedConnection)
         for spin in (self.size_fields.width_px, self.size_fields.height_px, self.um_per_px):
             spin.valueChanged.connect(self._resize)
@@ -144,7 +143,7 @@ class FieldPanel(QWidget):
         self._place(slide, around(_middle(seen), self._shape_on_slide()))
 
     def _slide_or_say(self) -> Slide | None:
-        """Return the selected slide, or the one before if the rectangle is selected; says if there is none."""
+        """Return the selected slide, or the one before if the rectangle is selected."""
         layer = self._painter.viewer.layers.selection.active
         if self._slide is not None and (layer is None or layer is self._rectangle):
             layer = self._slide.layer
@@ -175,6 +174,12 @@ class FieldPanel(QWidget):
         factor = self._painter.model.um_per_px / self.um_per_px.value()
         height, width = self.size_fields.shape
         return max(1, round(height * factor)), max(1, round(width * factor))
+
+    def _follow_model(self) -> None:
+        """Go by the scale of another model."""
+        if self._painter.model is not None:
+            self.size_fields.set_scale(self._painter.model.um_per_px)
+            self._resize()
 
     def _resize(self) -> None:
         """Give the rectangle the size of the fields, around its middle."""

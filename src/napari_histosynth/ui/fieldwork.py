@@ -26,7 +26,7 @@ _READ = 0.2  # share of the work that is reading
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """A field that is wanted: of which slide, where, at which scale the slide is, and whether its look, too."""
+    """A field that is wanted: of which slide, where, the slide's scale, and whether its look, too."""
 
     slide: Loaded
     window: Window

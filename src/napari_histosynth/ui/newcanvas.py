@@ -71,6 +71,13 @@ class SizeFields(QWidget):
         self.width_px.setValue(shape[1])
         self._show_common()
 
+    def set_scale(self, um_per_px: float) -> None:
+        """Keep the pixels, at another scale."""
+        self._um_per_px = um_per_px
+        for px, um in ((self.width_px, self.width_um), (self.height_px, self.height_um)):
+            um.setRange(SMALLEST * um_per_px, LARGEST * um_per_px)
+            px.valueChanged.emit(px.value())
+
     def _pair(self, name: str) -> tuple[QSpinBox, QDoubleSpinBox]:
         """Return a field in pixels and one in micrometers that follow each other."""
         px, um = QSpinBox(), QDoubleSpinBox()
