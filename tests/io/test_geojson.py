@@ -111,6 +111,52 @@ def test_the_round_trip_of_a_large_map_is_exact(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_geojson(tmp_path / "a.geojson").levels[0], labels)
 
 
+def hard_map() -> np.ndarray:
+    """Return holes in holes, single pixels, diagonal touches and combs, at the border and inside."""
+    labels = np.zeros((97, 131), np.uint8)
+    for inset in range(24):  # rings in rings, one pixel wide
+        labels[inset : 48 - inset, inset : 48 - inset] = inset % 4
+    labels[50:96, 0:46] = np.indices((46, 46)).sum(0) % 2 * 2  # a chessboard: nothing but corners
+    labels[0:48:2, 50:90] = 1  # combs
+    labels[0:48, 50:90:8] = 3
+    y = np.arange(45)
+    labels[50 + y, 50 + y] = 1  # two diagonals that cross a hole
+    labels[50 + y, 95 - y] = 2
+    labels[70:75, 70:75] = 0
+    rng = np.random.default_rng(7)
+    labels[50:97, 96:131] = rng.integers(0, 4, (47, 35))  # single pixels of every class
+    labels[2:45, 94:128] = np.where(rng.random((43, 34)) < 0.5, 2, 0)
+    return labels
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_the_round_trip_of_a_hard_map_is_exact(tmp_path: Path, background: bool) -> None:
+    for turned in (hard_map(), hard_map()[::-1, ::-1], hard_map().T):
+        save_geojson(tmp_path / "a.geojson", turned, SCHEME, background=background)
+        np.testing.assert_array_equal(read_geojson(tmp_path / "a.geojson").levels[0], turned)
+
+
+def test_what_qupath_may_change_does_not_harm_the_map(tmp_path: Path) -> None:
+    """Another order, rings that begin elsewhere and run the other way, points without need: as JTS writes."""
+    labels = hard_map()
+    save_geojson(tmp_path / "a.geojson", labels, SCHEME)
+    document = json.loads((tmp_path / "a.geojson").read_text())
+    document.pop("histosynth")
+    for entry in document["features"]:
+        rings = entry["geometry"]["coordinates"]
+        for number, ring in enumerate(rings):
+            opened = ring[:-1]
+            start = len(opened) // 2
+            turned = (opened[start:] + opened[:start])[::-1]
+            halves = [[(a + b) / 2 for a, b in zip(turned[0], turned[1], strict=True)]]
+            rings[number] = [turned[0], *halves, *turned[1:], turned[0]]
+    document["features"].reverse()
+    (tmp_path / "a.geojson").write_text(json.dumps(document))
+    np.testing.assert_array_equal(
+        read_geojson(tmp_path / "a.geojson", SCHEME, labels.shape).levels[0], labels
+    )
+
+
 def test_the_round_trip_keeps_scheme_scale_and_provenance(tmp_path: Path) -> None:
     made = Provenance(synthetic=False, um_per_px=0.5)
     save_geojson(tmp_path / "a.geojson", np.eye(3, dtype=int), SCHEME, 0.5, provenance=made)

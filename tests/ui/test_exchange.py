@@ -198,13 +198,16 @@ def test_crossing_outlines_are_one_sentence(
     assert "crosses its own outline" in said[0][1]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_may_not_be_written_is_one_sentence(
-    painted: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path
+    painted: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    painted.painter.save({"labels": closed / "a.geojson"})
+    def closed(
+        *_: Any, **__: Any
+    ) -> str:  # root may write anywhere
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("napari_histosynth.ui.save.tempfile.mkdtemp", closed)
+    painted.painter.save({"labels": tmp_path / "a.geojson"})
     wait(lambda: bool(said))
     assert said[0][0] == "error"
     assert "choose another folder" in said[0][1]

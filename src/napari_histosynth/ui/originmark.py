@@ -10,7 +10,6 @@ import numpy as np
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.scheme_note import scheme_note
 from napari_histosynth.ui.layers import METADATA_KEY
-from napari_histosynth.ui.models import engine_maker
 
 
 def keep_origin(painter: Any) -> None:
@@ -32,13 +31,28 @@ def keep_origin(painter: Any) -> None:
                 METADATA_KEY: {**note, "provenance": record},
             }
 
+    def mark_when_drawn(done: float) -> None:
+        if done >= 1.0:  # looks may have been placed meanwhile
+            mark()
+
     for signal in (painter.canvas_changed, painter.look_changed, painter.model_changed):
         signal.connect(mark)
+    painter.progressed.connect(mark_when_drawn)
 
 
 def origin_of(painter: Any) -> Provenance:
     """Return what makes the picture that a painter shows: as a file of it says."""
+    from napari_histosynth.paint.canvas import Canvas
+
+    model, look, placed = painter.model, painter.looks.present, painter.desk.placed
     # what a canvas says of its origin does not depend on its labels, but for their size
-    canvas = engine_maker(painter.model, painter.looks.present)(np.zeros((64, 64), np.uint8))
+    canvas = Canvas(model, np.zeros((64, 64), np.uint8), seed=look.seed, latent_seed=look.latent_seed)
     made = canvas.provenance()
-    return replace(made, size=painter.stage.shape, extra={**made.extra, **scheme_note(painter.model.scheme)})
+    extra: dict[str, Any] = {**made.extra, **scheme_note(model.scheme)}
+    if not placed.is_plain:
+        extra["looks"] = [
+            {"name": one.name, "seed": one.seed, "picture": one.picture} for one in placed.looks
+        ]
+        extra["places"] = len(placed.places)
+        made = replace(made, latent_sha256=None)
+    return replace(made, size=painter.stage.shape, extra=extra)
