@@ -201,9 +201,7 @@ def test_crossing_outlines_are_one_sentence(
 def test_a_folder_that_may_not_be_written_is_one_sentence(
     painted: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closed(
-        *_: Any, **__: Any
-    ) -> str:  # root may write anywhere
+    def closed(*_: Any, **__: Any) -> str:  # root may write anywhere
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("napari_histosynth.ui.save.tempfile.mkdtemp", closed)
