@@ -140,3 +140,23 @@ def test_the_guide_to_training_names_every_key_with_its_default() -> None:
                 if float(field.default) not in numbers:
                     wrong.append(f"{key} is {field.default}")
     assert wrong == []
+
+
+def test_the_python_of_the_guide_to_looks_runs(workplace: Path) -> None:
+    names: dict[str, Any] = {}
+    (block,) = blocks("docs/looks.md", "python")
+    exec(compile(block.replace("(512, 1024)", "(64, 128)"), "docs/looks.md", "exec"), names)
+    assert names["image"].shape == (64, 128, 3)
+    assert names["canvas"].change_looks(names["moved"]) == []
+
+
+def test_the_file_of_the_guide_to_looks_is_read(workplace: Path) -> None:
+    import napari_histosynth
+    from napari_histosynth.io import save_labels
+    from napari_histosynth.paint.lookfile import read_look_plan, region_scheme
+
+    (text,) = blocks("docs/looks.md", "json")
+    (workplace / "looks.json").write_text(text.replace('"picture": "slide.png"', '"seed": 3'))
+    save_labels(workplace / "labels_looks.png", np.zeros((448, 1344), np.uint8), region_scheme())
+    plan = read_look_plan(workplace / "looks.json", napari_histosynth.load_model("colon-3class"))
+    assert (len(plan.looks), len(plan.places), plan.width_um) == (2, 2, 300)
