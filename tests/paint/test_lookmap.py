@@ -192,6 +192,25 @@ def test_changes_are_where_latents_differ_and_nowhere_else() -> None:
     assert not differs.any()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_changes_miss_nothing_whatever_moves(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def place() -> Place:
+        y, x = rng.random(2) * (600, 2400) - 100
+        radius = None if rng.random() < 0.5 else float(rng.random() * 150)
+        return Place(y, x, int(rng.integers(0, 3)), radius, float(rng.random()))
+
+    places = [place() for _ in range(5)]
+    before = make(*places, places[0], width_um=40)
+    grid = Window(-5, 40, -5, 160)
+    for after in (make(*places[1:], place(), places[0], width_um=40), make(*places, width_um=40)):
+        differs = (before.cells(grid) != after.cells(grid)).any(axis=0)
+        for window in before.changes(after, grid):
+            differs[window.relative_to(grid).slices] = False
+        assert not differs.any()
+
+
 def test_a_point_far_away_may_move_without_a_trace() -> None:
     places = [Place(0, 0, 1), Place(0, 4000, 2), Place(0, 8000, 1)]
     before = make(*places)

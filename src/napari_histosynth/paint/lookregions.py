@@ -14,6 +14,7 @@ Field = npt.NDArray[np.float32]
 
 _EMPTY = Window(0, 0, 0, 0)
 _ROWS = 64  # cells: what is counted at once, so that memory stays bounded
+_FEW = 8
 
 
 class Regions:
@@ -143,17 +144,22 @@ class Regions:
         for top in range(window.y0, window.y1, self.stride * _ROWS):
             strip = Window(top, min(top + self.stride * _ROWS, window.y1), window.x0, window.x1)
             part, cells = labels[strip.slices], strip.coarsen(self.stride)
-            starts = [np.arange(0, length, self.stride) for length in part.shape]
-            lengths = [np.diff([*at, length]) for at, length in zip(starts, part.shape, strict=True)]
-            pixels = np.multiply.outer(*lengths).astype(np.float32)
-            found = {int(number) for number in _values(part) if number > 0}
-            for number in found - set(self._shares):
-                self._shares[number] = np.zeros(self.grid.shape, np.float32)
-            for number, share in self._shares.items():
+            lengths = [np.full(count, self.stride, np.float32) for count in cells.shape]
+            for length, side in zip(lengths, strip.shape, strict=True):
+                length[-1] = side - self.stride * (len(length) - 1)  # the canvas may cut the last cell
+            pixels = np.multiply.outer(*lengths)
+            more = [-side % self.stride for side in strip.shape]
+            if any(more):
+                part = np.pad(part, [(0, count) for count in more])
+            for share in self._shares.values():
                 share[cells.slices] = 0
-                if number in found:
-                    inside = np.add.reduceat((part == number).astype(np.uint16), starts[0], axis=0)
-                    share[cells.slices] = np.add.reduceat(inside, starts[1], axis=1) / pixels
+            for number in _numbers(part):
+                inside = (part == number).view(np.uint8).reshape(cells.height, self.stride, -1)
+                rows = inside.sum(axis=1, dtype=np.uint16)
+                counted = rows.reshape(cells.height, cells.width, self.stride).sum(axis=2, dtype=np.uint32)
+                if counted.any():
+                    share = self._shares.setdefault(number, np.zeros(self.grid.shape, np.float32))
+                    share[cells.slices] = counted / pixels
 
     def _blur(self, window: Window) -> None:
         """Blur the shares inside a window of cells: the same bits whatever the window."""
@@ -175,11 +181,12 @@ class Regions:
             kept[window.slices] = field[inner]
 
 
-def _values(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    """Return which values there are; of bytes without sorting them."""
-    if labels.dtype == np.uint8:
-        return np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-    return np.unique(labels)
+def _numbers(labels: npt.NDArray[np.integer]) -> list[int]:
+    """Return which regions there may be; few are looked for one by one, which is faster than sorting."""
+    highest = int(labels.max())
+    if highest <= _FEW:
+        return list(range(1, highest + 1))
+    return [int(number) for number in np.unique(labels) if number > 0]
 
 
 def _differs(before: dict[int, Field], now: dict[int, Field], window: Window) -> npt.NDArray[np.bool_]:
