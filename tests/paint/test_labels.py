@@ -45,6 +45,16 @@ def test_drawn_tissue_is_labeled_as_it_was_drawn_whatever_the_stain(strength: fl
         assert both / ((labels == value) | (truth == value)).sum() > 0.7
 
 
+def test_nuclei_of_pale_tissue_are_found() -> None:
+    *_, nuclei = _tissue()
+    density = np.zeros((200, 200, 3))
+    density[..., 1] = 0.08
+    density[..., 0] = np.where(nuclei, 0.036, 0.02)  # the contrast of the palest field of GlaS
+    rgb = (hed2rgb(density) * 255).astype(np.uint8)
+    found = nuclei_mask(rgb, um_per_px=UM_PER_PX)
+    assert (found & nuclei).sum() / (found | nuclei).sum() > 0.7
+
+
 def test_each_nucleus_is_found_once() -> None:
     rgb, *_, nuclei = _tissue()
     assert ndimage.label(nuclei_mask(rgb, um_per_px=UM_PER_PX))[1] == ndimage.label(nuclei)[1]

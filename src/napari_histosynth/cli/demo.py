@@ -144,10 +144,10 @@ def draw_pictures(output: Path, *, size: int, model: str, device: str) -> list[P
     """
     make_folder(output)
     with waiting(f"Loading {model}"):
-        from napari_histosynth.cli.sheet import contact_sheet
         from napari_histosynth.core.provenance import Provenance
         from napari_histosynth.core.tissue import get_scheme
         from napari_histosynth.io import save_image, save_labels
+        from napari_histosynth.io.sheet import contact_sheet
         from napari_histosynth.paint.examples import example_labels, example_names, example_title
         from napari_histosynth.paint.model import load_model
         from napari_histosynth.paint.render import render_labels

@@ -18,8 +18,8 @@ BACKGROUND, STROMA, EPITHELIUM, NUCLEI = range(4)
 BACKGROUND_BRIGHTNESS = 0.91
 
 #: Hematoxylin must exceed its surroundings by this optical density before anything is called a nucleus,
-#: so that a blank or faintly stained tile yields none.
-LEAST_NUCLEAR_CONTRAST = 0.02
+#: so that a blank tile, or one of eosin alone, yields none. The palest field of GlaS has 0.018.
+LEAST_NUCLEAR_CONTRAST = 0.012
 
 #: Smallest nucleus kept, in um^2 (a lymphocyte seen edge-on is some 12 um^2).
 SMALLEST_NUCLEUS_UM2 = 7.0
