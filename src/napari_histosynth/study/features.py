@@ -128,8 +128,7 @@ def with_tissue(described: Described, fields: Sequence[Field], background: int) 
         kept.append(np.count_nonzero(window == background) < window.size / 3)
     if not any(kept):
         raise TrainingError(
-            f"No window of {WINDOW} px in the held-out fields is tissue for the most part; give other "
-            "fields."
+            f"No window of {WINDOW} px in the held-out fields is tissue for the most part; give other fields."
         )
     return Described(described.vectors[kept], described.place[kept])
 
