@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,14 @@ def test_pictures_say_that_they_are_synthetic_and_are_read_the_second_time(
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
         np.testing.assert_array_equal(one.labels[0], other.labels[0])
+
+
+def test_fields_named_with_a_folder_are_kept_in_one(
+    model: PaintModel, fields: list[Field], tmp_path: Path
+) -> None:
+    nested = replace(fields[0], name="polyp/one")
+    assert draw_fields(model, [nested], [Order(0, OWN)], tmp_path)[0].name == "polyp/one"
+    assert [path.name.partition("-")[0] for path in tmp_path.iterdir()] == ["polyp_one"]
 
 
 def test_later_rounds_change_the_labels_and_keep_their_classes(fields: list[Field]) -> None:

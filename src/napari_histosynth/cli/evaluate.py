@@ -21,7 +21,7 @@ sheets. docs/evaluation.md says what each means.
 
 \b
 $ histosynth evaluate paint --data glas                        some 3 minutes on two CPU cores
-$ histosynth evaluate paint --data glas --budget full          some 25 minutes
+$ histosynth evaluate paint --data glas --budget full          some 20 minutes
 $ histosynth evaluate paint --model runs/mine/model --config my.toml --data my-slides
 
 DIR holds what the model was trained on: images/ and masks/ or labels/, and the table of patients. Who was

@@ -86,7 +86,7 @@ def prepare(
     scheme = get_scheme(config.model.scheme)
     wanted = config.data
     say(f"Reading pictures and making label maps from {data}.")
-    fields, held_out = _fields(config, data, scheme, kept, say)
+    fields, held_out = read_fields(config, data, scheme, kept, say)
     say(f"{len(fields)} pictures to train on, {len(held_out)} held out.")
     generator = make_generator(config, scheme)
     sampler = CropSampler(
@@ -107,10 +107,29 @@ def prepare(
     return training
 
 
-def _fields(
+def read_fields(
     config: PaintConfig, data: Path, scheme: TissueScheme, kept: Path | None, say: Callable[[str], None]
 ) -> tuple[list[Field], list[Field]]:
-    """Read what is trained on and what is held out, from one folder or from several sources."""
+    """Read what a configuration trains on and what it holds out, from one folder or from several sources.
+
+    Parameters
+    ----------
+    config : PaintConfig
+        The run.
+    data : Path
+        Folder of the data.
+    scheme : TissueScheme
+        Of the label maps.
+    kept : Path, optional
+        Where label maps that are made stay.
+    say : callable
+        Takes lines of progress.
+
+    Returns
+    -------
+    trained, held_out : list of Field
+        The second is empty where nobody is held out.
+    """
     wanted, um_per_px = config.data, config.model.um_per_px
     if wanted.sources:
         from napari_histosynth.paint.sources import class_shares, load_sources

@@ -53,9 +53,9 @@ class Budget:
 
 BUDGETS = {
     "quick": Budget(seeds=1, steps=200, drawn=160, judge_steps=(300,), judge_looks=("own",)),
-    "full": Budget(seeds=2, steps=1000, drawn=560, judge_steps=(300, 900)),
+    "full": Budget(seeds=2, steps=800, drawn=450, judge_steps=(300, 900)),
 }
-"""Budgets by name: some 3 and some 25 minutes on two CPU cores."""
+"""Budgets by name: some 3 and some 20 minutes on two CPU cores."""
 
 
 def get_budget(name: str) -> Budget:

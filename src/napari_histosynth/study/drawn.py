@@ -89,7 +89,7 @@ def draw_fields(
         labels = field.labels[0]
         if order.round > RANDOM:
             labels = change_labels(labels, model.scheme.n_classes, model.um_per_px, order.seed)
-        path = folder / f"{field.name}-{order.round}-{_hash(labels)}.jpg"
+        path = folder / f"{field.name.replace('/', '_')}-{order.round}-{_hash(labels)}.jpg"
         if not path.exists():
             look = model.encode(field.image) if order.round == OWN else model.sample_latent(order.seed)
             canvas = Canvas(model, labels, latent=look, seed=order.seed)
@@ -98,7 +98,7 @@ def draw_fields(
             with atomic_path(path) as temporary:
                 temporary.write_bytes(payload)
         with Image.open(path) as picture:
-            drawn.append(Field(field.name, field.group, np.array(picture), (labels,)))
+            drawn.append(replace(field, image=np.array(picture), labels=(labels,)))
         tell(done / len(wanted))
     return drawn
 

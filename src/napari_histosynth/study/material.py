@@ -14,7 +14,8 @@ from PIL import Image
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.core.tissue import TissueScheme, get_scheme
 from napari_histosynth.paint.config import read_config
-from napari_histosynth.paint.data import Field, Split, load_fields
+from napari_histosynth.paint.data import Field
+from napari_histosynth.paint.fit import read_fields
 from napari_histosynth.paint.labels import without_nuclei
 from napari_histosynth.zoo import find_model
 
@@ -53,19 +54,14 @@ class Subject:
     config: PaintConfig
     data: Path
 
-    @property
-    def split(self) -> Split:
-        """Which patients were held out."""
-        data = self.config.data
-        return Split(data.table, data.name_column, data.group_column, data.held_out)
-
     def fingerprint(self) -> str:
         """Return a hash of the model, the split and the names and sizes of the data's files."""
-        digest = hashlib.sha256(f"{self.sha256} {self.split} {self.config.model.scheme}".encode())
-        for part in ("images", "labels", "masks"):
-            folder = self.data / part
-            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-                digest.update(f"{part}/{path.name} {path.stat().st_size}\n".encode())
+        digest = hashlib.sha256(f"{self.sha256} {self.config.data} {self.config.model.scheme}".encode())
+        folders = [self.data / source.path for source in self.config.data.sources]
+        for folder in folders or [self.data / part for part in ("images", "labels", "masks")]:
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    digest.update(f"{path.relative_to(self.data)} {path.stat().st_size}\n".encode())
         return digest.hexdigest()
 
 
@@ -111,12 +107,13 @@ def find_subject(model: str | Path, data: Path, config: Path | None = None) -> S
             "configuration that it was trained by with --config."
         )
     settings = read_config(path)
-    if not settings.data.held_out:
+    sources = settings.data.sources
+    if not (settings.data.held_out or any(one.held_out or one.hold_out_one_in for one in sources)):
         raise TrainingError(
             f"The configuration {path} holds nobody out ('data.held_out' is empty); what a model was trained "
             "on cannot show how good it is."
         )
-    if not (data / "images").is_dir():
+    if not sources and not (data / "images").is_dir():
         raise TrainingError(
             f"There is no folder {data / 'images'}; an evaluation needs 'images' and 'masks' or 'labels'."
         )
@@ -124,19 +121,26 @@ def find_subject(model: str | Path, data: Path, config: Path | None = None) -> S
     return Subject(folder.path, card.name, card.sha256, get_scheme(folder.scheme()), settings, data)
 
 
-def load_material(subject: Subject) -> Material:
+def load_material(subject: Subject, kept: Path | None = None) -> Material:
     """Read the fields of a subject.
+
+    Parameters
+    ----------
+    subject : Subject
+        What is evaluated.
+    kept : Path, optional
+        Where label maps that are made for several sources stay.
 
     Raises
     ------
     TrainingError
         If pictures, labels or the table of patients are missing or do not fit.
     """
-    both = (
-        load_fields(subject.data, subject.scheme, subject.config.model.um_per_px, subject.split, held_out=out)
-        for out in (False, True)
-    )
-    trained, held_out = ([_plain(field, subject.scheme) for field in fields] for fields in both)
+    scheme = subject.scheme
+    both = read_fields(subject.config, subject.data, scheme, kept, lambda sentence: None)
+    trained, held_out = ([_plain(field, scheme) for field in fields] for fields in both)
+    if not held_out:
+        raise TrainingError(f"No picture in {subject.data} is of the patients that were held out.")
     return Material(trained, held_out)
 
 

@@ -77,7 +77,7 @@ class Bench:
     def material(self) -> Material:
         """Return the real fields."""
         with self.watch("Reading fields and making their label maps"):
-            return load_material(self.subject)
+            return load_material(self.subject, self.folder / "cache")
 
     @cached_property
     def model(self) -> PaintModel:
