@@ -24,6 +24,7 @@ from napari_histosynth.paint.start import start_from
 from napari_histosynth.paint.texture import texture_loss
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from lightning_fabric import Fabric
 
     from napari_histosynth.core.tissue import TissueScheme
@@ -193,15 +194,16 @@ class PaintTraining:
         return weights | {"latent.bank": self._real_latents(settled["encoder"], fabric)}
 
     def _real_latents(self, encoder: nn.Module, fabric: Fabric) -> Tensor:
-        """Encode crops of the training pictures: what random looks are mixed from, (REMEMBERED, d)."""
-        latents: list[Tensor] = []
-        step = 0
+        """Encode whole training pictures: what random looks are mixed from, (at most REMEMBERED, d).
+
+        A crop may show nothing but glass or a clump of lymphocytes, and a whole canvas drawn in the look of
+        that is no tissue; the whole picture has the look of its slide.
+        """
+        fields = self.sampler.fields
+        chosen = np.unique(np.linspace(0, len(fields) - 1, REMEMBERED).round().astype(int))
         with torch.no_grad():
-            while sum(map(len, latents)) < REMEMBERED:
-                image, _ = tensors(self.sampler.batch(step), self.scheme.n_classes, fabric.device)
-                latents.append(encoder(image)[0])
-                step += 1
-        return torch.cat(latents)[:REMEMBERED]
+            latents = [encoder(pictures(fields[i].image[None], fabric.device))[0] for i in chosen]
+        return torch.cat(latents)
 
     def _perceptual(
         self,
@@ -260,11 +262,15 @@ def shown_side(generator: nn.Module) -> int:
 
 def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Turn a batch of uint8 arrays into a picture in [-1, 1] and one-hot labels, channels last."""
-    image = torch.from_numpy(np.ascontiguousarray(batch["image"])).to(device)
     labels = torch.from_numpy(np.ascontiguousarray(batch["labels"])).to(device)
-    image = image.permute(0, 3, 1, 2).float() / 127.5 - 1
     # one-hot along the last axis, then viewed as channels: the memory format stays channels last
-    return image, F.one_hot(labels.long(), n_classes).permute(0, 3, 1, 2).float()
+    return pictures(batch["image"], device), F.one_hot(labels.long(), n_classes).permute(0, 3, 1, 2).float()
+
+
+def pictures(images: npt.NDArray[np.uint8], device: torch.device | str) -> Tensor:
+    """Turn pictures, uint8 (n, y, x, 3), into a tensor (n, 3, y, x) in [-1, 1], channels last."""
+    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    return tensor.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _mean(losses: Iterable[Tensor]) -> Tensor:
