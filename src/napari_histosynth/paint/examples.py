@@ -18,7 +18,7 @@ from napari_histosynth.paint.ellipses import (
     stamp,
     without_overlap,
 )
-from napari_histosynth.paint.glands import Growth, Layout, buds, crypts_across, crypts_along, tumor
+from napari_histosynth.paint.example_layouts import Growth, Layout, buds, crypts_across, crypts_along, tumor
 from napari_histosynth.paint.ground import Ground
 from napari_histosynth.paint.nuclei import scatter_nuclei
 from napari_histosynth.paint.surroundings import Surroundings

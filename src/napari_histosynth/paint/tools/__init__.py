@@ -4,11 +4,12 @@ Each takes labels and an area and returns an :class:`Edit`: the window that chan
 is there now. Same labels, arguments and seed: same edit.
 """
 
-from napari_histosynth.paint.tools.gland import GLANDS, Gland
-from napari_histosynth.paint.tools.glands import fill_with_glands, gland_of, stamp_gland
+from napari_histosynth.paint.tools.fill_glands import fill_with_glands
+from napari_histosynth.paint.tools.gland_shape import GLANDS, Gland, gland_of
 from napari_histosynth.paint.tools.morphology import dilate, erode, remove_islands, smooth
 from napari_histosynth.paint.tools.nuclei import clear_nuclei, scatter
 from napari_histosynth.paint.tools.relabel import desmoplasia, relabel
+from napari_histosynth.paint.tools.stamp import stamp_gland
 from napari_histosynth.paint.tools.workpiece import Area, Edit
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_histosynth.core.errors import SchemeError
+from napari_histosynth.core.errors import LabelMapError, SchemeError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import Labels, TissueScheme
 from napari_histosynth.paint.ellipses import (
@@ -119,6 +119,21 @@ GLANDS: dict[str, Gland] = {
         stratification=0.85,
     ),
 }
+
+
+def gland_of(gland: Gland | str) -> Gland:
+    """Return a gland by its name, or as it is.
+
+    Raises
+    ------
+    LabelMapError
+        If there is none of that name; the message lists those there are.
+    """
+    if isinstance(gland, Gland):
+        return gland
+    if gland not in GLANDS:
+        raise LabelMapError(f'There is no gland "{gland}"; choose one of {", ".join(GLANDS)}.')
+    return GLANDS[gland]
 
 
 @dataclass(frozen=True)

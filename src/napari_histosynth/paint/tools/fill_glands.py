@@ -1,4 +1,4 @@
-"""Stamp a gland at a point, or fill an area with glands."""
+"""Fill an area with glands that overlap neither one another nor those that are there."""
 
 from __future__ import annotations
 
@@ -8,108 +8,26 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_histosynth.core.errors import LabelMapError
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.core.tissue import Labels, TissueScheme
+from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.paint.ellipses import Mask
-from napari_histosynth.paint.nuclei import CONTEXT_UM
-from napari_histosynth.paint.tools.gland import (
-    GLANDS,
+from napari_histosynth.paint.tools.gland_shape import (
     Gland,
     GlandClasses,
     Place,
     Values,
-    furnish,
+    gland_of,
     hollow,
     outline,
     roughness,
 )
 from napari_histosynth.paint.tools.grounds import nearest_class, without_nuclei
+from napari_histosynth.paint.tools.stamp import settle
 from napari_histosynth.paint.tools.workpiece import AreaLike, ClassLike, Edit, Workpiece, check_range
 
 _TILE_UM = 600.0
 _SITES_STREAM, _BEND_STREAM = 230, 240
 _LEAST_SHARE = 0.4  # of a gland's area; what is left of less is no gland
-
-
-def stamp_gland(
-    labels: npt.ArrayLike,
-    center: tuple[float, float],
-    *,
-    um_per_px: float,
-    gland: Gland | str = "crypt",
-    scheme: TissueScheme | str = "colon-3",
-    epithelium: ClassLike | None = None,
-    lumen: ClassLike | None = None,
-    seed: int = 0,
-    area: AreaLike = None,
-    protected: Iterable[ClassLike] = (),
-) -> Edit:
-    """Stamp a gland: a ring of epithelium with its lumen, and nuclei at the base.
-
-    Parameters
-    ----------
-    labels : array_like
-        (y, x) label map of any integer dtype; not changed.
-    center : tuple of float
-        y and x of its middle in pixels; the middle of the first pixel is at (0, 0). It may lie beyond the
-        canvas.
-    um_per_px : float
-        Micrometers a pixel.
-    gland : Gland or str
-        What it is like, or one of :data:`GLANDS`.
-    scheme : TissueScheme or str
-        What the labels are written in. Nuclei are drawn if it has "non-epithelium" and "nuclei".
-    epithelium, lumen : int or str, optional
-        Classes of the wall and of the inside; the last class whose name begins with "epithelium", and the
-        background, if not given.
-    seed : int
-        Chooses its outline and its nuclei.
-    area : Area or array_like, optional
-        Where pixels may change; everywhere if not given.
-    protected : iterable of int or str
-        Classes that stay.
-
-    Returns
-    -------
-    Edit
-
-    Raises
-    ------
-    LabelMapError
-        If this is no label map of the scheme, or a number is out of range.
-    SchemeError
-        If the scheme has no epithelium.
-    """
-    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
-    gland = gland_of(gland)
-    classes = GlandClasses.of(piece.scheme, epithelium, lumen)
-    y, x = (float(value) for value in center)
-    if not (np.isfinite(y) and np.isfinite(x)):
-        raise LabelMapError(f"A gland cannot be stamped at {y:g}, {x:g}; give a point on the canvas.")
-    reach = piece.pixels(2.2 * gland.radius_um * gland.stretch**0.5 + 8)
-    row, column = round(y), round(x)
-    around = Window(row - reach, row + reach + 1, column - reach, column + reach + 1)
-    piece.narrow(around)
-    if piece.area.window.is_empty:
-        return piece.edit(piece.view(piece.area.window))
-    # drawn on a ground of its own, so that a gland at the canvas's edge is a gland cut off
-    place = Place(around, piece.um_per_px, seed)
-    chance = np.random.default_rng([seed % 2**64, 231]).random(8)
-    chance[7] = 0.5
-    grid_y, grid_x = place.places
-    half = piece.um_per_px / 2
-    field = outline(
-        gland, grid_y - (y * piece.um_per_px + half), grid_x - (x * piece.um_per_px + half), chance
-    )
-    field = field + roughness(gland, place)
-    mask = place.ground.without_specks(field > 0, np.pi * (0.5 * gland.radius_um) ** 2)
-    depth = place.ground.distance(mask)
-    inside = place.ground.draw(np.where(mask, field, np.minimum(field, -0.1)).astype(np.float32))
-    open_ = place.ground.draw(hollow(gland, place, depth, float(depth.max()), chance))
-    result = piece.view(piece.area.window)
-    _settle(piece, result, around, inside, open_, gland, classes, seed)
-    return piece.edit(result)
 
 
 def fill_with_glands(
@@ -141,7 +59,7 @@ def fill_with_glands(
     crowding : float
         0 is far apart (three radii from middle to middle), 1 is back to back, with 5 um of stroma between.
     scheme, epithelium, lumen
-        As for :func:`stamp_gland`.
+        As for :func:`napari_histosynth.paint.tools.stamp_gland`.
     seed : int
         Chooses the arrangement.
     protected : iterable of int or str
@@ -154,7 +72,7 @@ def fill_with_glands(
     Raises
     ------
     LabelMapError, SchemeError
-        As for :func:`stamp_gland`.
+        As for :func:`napari_histosynth.paint.tools.stamp_gland`.
     """
     piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
     gland = gland_of(gland)
@@ -167,23 +85,8 @@ def fill_with_glands(
         if piece.area.within(tile).any():
             window, inside, open_ = filling.glands_of(tile)
             own_seed = seed + 7919 * (tile.y0 // side) + 104729 * (tile.x0 // side)
-            _settle(piece, result, window, inside, open_, gland, classes, own_seed)
+            settle(piece, result, window, inside, open_, gland, classes, own_seed)
     return piece.edit(result)
-
-
-def gland_of(gland: Gland | str) -> Gland:
-    """Return a gland by its name, or as it is.
-
-    Raises
-    ------
-    LabelMapError
-        If there is none of that name; the message lists those there are.
-    """
-    if isinstance(gland, Gland):
-        return gland
-    if gland not in GLANDS:
-        raise LabelMapError(f'There is no gland "{gland}"; choose one of {", ".join(GLANDS)}.')
-    return GLANDS[gland]
 
 
 class _Filling:
@@ -262,32 +165,6 @@ class _Filling:
         within = (middle[0] >= tile.y0) & (middle[0] < tile.y1)
         within &= (middle[1] >= tile.x0) & (middle[1] < tile.x1)
         return np.asarray(large & within)
-
-
-def _settle(
-    piece: Workpiece,
-    result: Labels,
-    window: Window,
-    inside: Mask,
-    open_: Mask,
-    gland: Gland,
-    classes: GlandClasses,
-    seed: int,
-) -> None:
-    """Draw glands that lie in a window into the labels of the piece's area, in place."""
-    around = window.grow(piece.pixels(CONTEXT_UM)).clip(piece.shape)
-    on_canvas = window.clip(piece.shape)
-    cut = on_canvas.relative_to(window).slices
-    part = on_canvas.relative_to(around).slices
-    masks = np.zeros((2, *around.shape), bool)
-    masks[0][part], masks[1][part] = inside[cut], open_[cut]
-    drawn = furnish(piece.view(around), masks[0], masks[1], gland, classes, piece.um_per_px, seed)
-    common = around.intersect(piece.area.window)
-    if common.is_empty:
-        return
-    target = result[common.relative_to(piece.area.window).slices]
-    source = common.relative_to(around).slices
-    target[masks[0][source]] = drawn[source][masks[0][source]]
 
 
 def _round_minimum(first: Values, second: Values, round_um: float) -> Values:

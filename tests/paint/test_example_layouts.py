@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_histosynth.paint.glands import Growth, buds, crypts_across, crypts_along, tumor
+from napari_histosynth.paint.example_layouts import Growth, buds, crypts_across, crypts_along, tumor
 from napari_histosynth.paint.ground import Ground
 
 GROUND = Ground((800, 800), 1.0, 3)
