@@ -41,7 +41,7 @@ def test_the_installed_command_says_its_version() -> None:
     "command",
     [
         "render", "labels", "demo", "examples", "example", "models list", "models show", "models verify",
-        "models import", "train paint",
+        "models import", "train paint", "evaluate flat",
     ],
 )  # fmt: skip
 def test_the_help_of_every_command_has_an_example(run: Callable[..., Any], command: str) -> None:
@@ -52,7 +52,7 @@ def test_the_help_of_every_command_has_an_example(run: Callable[..., Any], comma
 
 def test_every_command_is_in_the_help(run: Callable[..., Any]) -> None:
     shown = run("--help").out
-    for name in ("render", "labels", "demo", "examples", "example", "models", "train"):
+    for name in ("render", "labels", "demo", "examples", "example", "models", "train", "evaluate"):
         assert f"│ {name} " in shown
 
 

@@ -8,6 +8,7 @@ from skimage.measure import label, regionprops
 from napari_histosynth.core.errors import LabelMapError, SchemeError
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.paint.nuclei import scatter_nuclei
+from napari_histosynth.paint.surroundings import Surroundings
 
 SCHEME = get_scheme("colon-3")
 BACKGROUND, STROMA, EPITHELIUM, NUCLEI = (
@@ -256,3 +257,44 @@ def test_what_is_no_label_map_is_refused(labels):
 def test_a_scheme_without_nuclei_is_refused():
     with pytest.raises(SchemeError, match="nuclei"):
         scatter_nuclei(slab(shape=(32, 32)), um_per_px=UM, scheme="colon-2")
+
+
+def test_fibers_go_on_from_window_to_window_of_a_canvas():
+    canvas = np.full((500, 1600), STROMA, np.uint8)
+    fiber = Surroundings.measure(canvas, UM, epithelium=EPITHELIUM, stroma=STROMA, nuclei=NUCLEI, seed=5)
+
+    def off(origin: tuple[int, int] | None) -> float:
+        """Return how far spindles of the canvas's right part lie off its fibers, in radians."""
+        found = scatter_nuclei(
+            canvas[:, 1100:],
+            um_per_px=UM,
+            seed=5,
+            inflammation=0.0,
+            stroma_density=2500.0,
+            origin=origin,
+            **APART,
+        )
+        twice = []
+        for region in long_regions(found):
+            y, x = (np.array([at]) for at in region.centroid)
+            along = fiber.at(fiber.fiber, y, x + 1100)[0]
+            twice.append(np.exp(2j * (tilt(region) - along)))
+        return float(abs(np.angle(np.mean(twice))) / 2)
+
+    assert off((0, 1100)) < 0.1
+    assert off(None) > 0.2
+
+
+def test_windows_of_a_canvas_have_arrangements_of_their_own():
+    labels = np.full((200, 200), STROMA, np.uint8)
+    one, other = (scatter_nuclei(labels, um_per_px=UM, origin=(0, x)) for x in (0, 200))
+    assert (one != other).any()
+
+
+def test_middles_keep_to_their_part_and_nuclei_reach_beyond_it():
+    labels = np.full((200, 200), STROMA, np.uint8)
+    middles = np.zeros((200, 200), bool)
+    middles[:, :100] = True
+    found = scatter_nuclei(labels, um_per_px=UM, middles=middles, **APART) == NUCLEI
+    assert found[:, 100:].any()
+    assert all(region.centroid[1] < 101 for region in regionprops(label(found)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -149,6 +150,34 @@ def test_protected_classes_stay(use: Any, dock: Any, layer: Any, tissue: np.ndar
     assert not changed[tissue == 1].any()
 
 
+def test_what_the_dock_protects_the_brush_spares_too(dock: Any, layer: Any, tissue: np.ndarray) -> None:
+    dock.protect[2].click()
+    layer.brush_size = 40
+    layer.paint((90, 80), 0)
+    np.testing.assert_array_equal(layer.data == 2, tissue == 2)
+    assert (layer.data == 0).any()
+
+
+def test_a_tool_can_be_canceled_and_then_changes_nothing(
+    dock: Any, layer: Any, tissue: np.ndarray, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(labels: Any, options: dict[str, Any]) -> Any:
+        for share in np.linspace(0, 1, 5000):
+            options["progress"](float(share))
+            time.sleep(0.01)
+        raise AssertionError("it went on to the end")
+
+    monkeypatch.setattr("napari_histosynth.ui.tools.work_of", lambda *arguments: slow)
+    dock.tool_box.setCurrentText("Dilate")
+    QTest.mouseClick(dock.apply_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dock.progress.isVisible(), timeout=60_000)
+    QTest.mouseClick(dock.progress.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=60_000)
+    assert "canceled" in dock.status.text()
+    assert not dock.progress.isVisible()
+    np.testing.assert_array_equal(layer.data, tissue)
+
+
 def test_the_brush_is_set_and_shown_in_micrometers(dock: Any, layer: Any) -> None:
     dock.brush.setValue(30)
     assert layer.brush_size == 60
@@ -156,7 +185,9 @@ def test_the_brush_is_set_and_shown_in_micrometers(dock: Any, layer: Any) -> Non
     assert dock.brush.value() == 10
 
 
-def test_alt_click_stamps_where_one_clicks(dock: Any, viewer: Any, layer: Any, qtbot: Any) -> None:
+def test_control_click_stamps_where_one_clicks_and_paints_nothing(
+    dock: Any, viewer: Any, layer: Any, qtbot: Any
+) -> None:
     dock.tool_box.setCurrentText("Stamp gland")
     dock.gland_box.setCurrentText("nest")
     viewer.layers.selection.active = layer
@@ -168,8 +199,11 @@ def test_alt_click_stamps_where_one_clicks(dock: Any, viewer: Any, layer: Any, q
     middle = QPoint(canvas.width() // 2, canvas.height() // 2)
     QTest.mouseMove(canvas, middle)
     qtbot.wait(50)
-    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.AltModifier, middle)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, middle)
     qtbot.waitUntil(lambda: not dock.is_busy and (layer.data != before).any(), timeout=60_000)
+    qtbot.waitUntil(lambda: not dock.is_busy)
+    # a nest is all epithelium and nuclei: it was the tool, not the brush that holds background
+    assert set(np.unique(layer.data[layer.data != before])) == {2, 3}
     rows, columns = np.nonzero(layer.data != before)
     assert abs(rows.mean() - 119.5) < 25
     assert abs(columns.mean() - 149.5) < 25

@@ -82,3 +82,9 @@ def test_bytes_that_are_no_text_are_no_toml(tmp_path: Path) -> None:
 def test_a_card_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.toml cannot be read"):
         ModelCard.read(tmp_path / "model.toml")
+
+
+def test_classes_that_repeat_are_kept_and_not_measured_is_not_none_found(tmp_path: Path) -> None:
+    for repeats in (None, (), ("mucin", "muscle")):
+        card = CARD.model_copy(update={"repeats": repeats})
+        assert ModelCard.read(write(tmp_path, card.to_toml())).repeats == repeats

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from napari_histosynth import __version__
-from napari_histosynth.cli import dataset, demo, draw, edit, evaluate, field, models, train
+from napari_histosynth.cli import dataset, demo, draw, edit, evaluate, evaluate_flat, field, models, train
 from napari_histosynth.cli.console import complain, help_text
 from napari_histosynth.core.errors import HistosynthError
 
@@ -83,6 +83,7 @@ app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
+evaluate.app.command("flat", help=evaluate_flat.FLAT_HELP)(evaluate_flat.flat)
 app.command("demo", help=demo.DEMO_HELP)(demo.demo)
 app.command("examples", help=demo.EXAMPLES_HELP)(demo.examples)
 app.command("example", help=demo.EXAMPLE_HELP)(demo.example)

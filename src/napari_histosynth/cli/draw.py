@@ -128,6 +128,7 @@ def render(
 
     from napari_histosynth.io import save_labels_as, save_picture_as, save_provenance
     from napari_histosynth.paint.inputs import read_latent
+    from napari_histosynth.paint.oneclass import repeating_areas, repetition_warning
     from napari_histosynth.zoo import find_model
 
     folder = find_model(model)
@@ -163,6 +164,8 @@ def render(
             keep_scale=keep_scale,
             progress=tell,
         )
+    if large := repeating_areas(made.labels, loaded.scheme, folder.card.repeats, made.um_per_px):
+        remark(f"Note: {repetition_warning(folder.name, large)}")
     save_picture_as(output, made.image, made.provenance)
     if json:
         beside = output.with_name(output.name.removesuffix(output.suffix).removesuffix(".ome") + ".json")

@@ -31,7 +31,7 @@ same command goes on; finished, it only prints.""")
 
 @app.callback()
 def group() -> None:
-    """Keep ``paint`` a command of its own: there is only one so far."""
+    """Keep each measurement a command of its own."""
 
 
 @app.command("paint", help=PAINT_HELP)

@@ -48,6 +48,8 @@ def scatter_nuclei(
     spacing: float = 0.8,
     fiber_angle: float | None = None,
     area: npt.ArrayLike | None = None,
+    middles: npt.ArrayLike | None = None,
+    origin: tuple[int, int] | None = None,
 ) -> npt.NDArray[np.uint8]:
     """Draw nuclei into the epithelium and stroma of a label map.
 
@@ -88,6 +90,13 @@ def scatter_nuclei(
         (down); by chance if not given.
     area : array_like, optional
         (y, x), nonzero where nuclei may go; no pixel elsewhere changes. Everywhere by default.
+    middles : array_like, optional
+        (y, x), nonzero where their middles may lie; they may then reach beyond it within the area. The
+        densities are those of the classes there. The area by default.
+    origin : tuple of int, optional
+        Where the first pixel lies on a larger canvas, (y, x) in pixels: for windows that are worked on one by
+        one. Fibers and crowds then go on from window to window, and each window gets an arrangement
+        of its own.
 
     Returns
     -------
@@ -159,9 +168,10 @@ def scatter_nuclei(
     _check_range("spacing", spacing, 0.5, 2)
 
     result = labels.copy()
-    allowed = _checked_area(area, labels.shape)
+    allowed, central = _checked_area(area, labels.shape), _checked_area(middles, labels.shape)
     rows, columns = _window_around(allowed, labels.shape, math.ceil(CONTEXT_UM / um_per_px))
-    origin_um = (rows.start * um_per_px, columns.start * um_per_px)
+    top, left = (0, 0) if origin is None else origin
+    origin_um = ((top + rows.start) * um_per_px, (left + columns.start) * um_per_px)
     tissue = Surroundings.measure(
         labels[rows, columns],
         um_per_px,
@@ -174,18 +184,19 @@ def scatter_nuclei(
     )
     view = result[rows, columns]
     inside = np.ones(view.shape, bool) if allowed is None else allowed[rows, columns]
-    rng = np.random.default_rng(seed % 2**64)
+    middle = np.ones(view.shape, bool) if central is None else central[rows, columns]
+    rng = np.random.default_rng(seed % 2**64 if origin is None else [seed % 2**64, top % 2**32, left % 2**32])
 
     host = inside & (view == epithelium)
-    count = _count(epithelium_density, host, um_per_px)
+    count = _count(epithelium_density, host & middle, um_per_px)
     candidates = _epithelial_candidates(
-        tissue, host, count * _TRIES, epithelium_size, stratification, um_per_px, rng
+        tissue, host & middle, count * _TRIES, epithelium_size, stratification, um_per_px, rng
     )
     chosen = _fitting(candidates, host, spacing)[:count]
     stamp(view, chosen, nuclei, host, rng, irregularity=irregularity)
 
     host = inside & (view == stroma)
-    count = _count(stroma_density, host, um_per_px)
+    count = _count(stroma_density, host & middle, um_per_px)
     crowd = smooth_noise(
         seed,
         _CROWD_STREAM,
@@ -195,7 +206,7 @@ def scatter_nuclei(
         origin_um=origin_um,
     )
     candidates = _stromal_candidates(
-        tissue, crowd, host, count * _TRIES, stroma_size, inflammation, um_per_px, rng
+        tissue, crowd, host & middle, count * _TRIES, stroma_size, inflammation, um_per_px, rng
     )
     chosen = _fitting(candidates, host, spacing)[:count]
     stamp(view, chosen, nuclei, host, rng, irregularity=irregularity, bend=0.4)
@@ -291,7 +302,7 @@ def _checked_area(area: npt.ArrayLike | None, shape: tuple[int, ...]) -> Mask | 
     mask: Mask = np.asarray(np.asarray(area) != 0)
     if mask.shape != shape:
         raise LabelMapError(
-            f"The area for nuclei has shape {mask.shape}, but the label map has {shape}; they must agree."
+            f"An area for nuclei has shape {mask.shape}, but the label map has {shape}; they must agree."
         )
     return mask
 

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui import arrange
+from napari_histosynth.ui.flatguard import FlatGuard
 from napari_histosynth.ui.layers import METADATA_KEY
 from napari_histosynth.ui.lookmap import LookMapper
 from napari_histosynth.ui.lookmappanel import LookMapPanel
@@ -30,7 +31,7 @@ from napari_histosynth.ui.lookpanel import LookPanel
 from napari_histosynth.ui.models import model_names
 from napari_histosynth.ui.opening import CanvasOpener
 from napari_histosynth.ui.painter import Painter
-from napari_histosynth.ui.palette import Palette, bind_keys, choose_class
+from napari_histosynth.ui.palette import KEYS_NOTE, Palette, choose_class
 from napari_histosynth.ui.savebutton import SaveButton
 from napari_histosynth.ui.widgets import button, folded, heading, row, small
 
@@ -56,6 +57,7 @@ class PaintDock(QWidget):
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.painter = Painter(self.viewer)
         self.opener = CanvasOpener(self.painter, self)
+        self._flat_guard = FlatGuard(self.painter, self)
         self._unbind: Callable[[], None] | None = None
         self._docked = self._shut = False
         self._milliseconds: float | None = None
@@ -67,8 +69,6 @@ class PaintDock(QWidget):
         self._show_canvas()
         if open_model is not None:
             self._open_model(open_model)
-
-    # ---- the widget
 
     def _build(self) -> None:
         """Lay out the dock: sections that scroll, and below them what is going on, always in sight."""
@@ -123,7 +123,7 @@ class PaintDock(QWidget):
         """Add the classes, and the seeds of the look."""
         self.palette_box = Palette()
         self.look_panel = LookPanel(self.painter.looks)
-        column.addWidget(heading("Classes", "keys 0 to 9; H hides the labels"))
+        column.addWidget(heading("Classes", KEYS_NOTE))
         column.addWidget(self.palette_box)
         column.addWidget(heading("Look"))
         column.addWidget(self.look_panel)
@@ -225,6 +225,7 @@ class PaintDock(QWidget):
             self._unbind = None
         self._forget_layer()
         self.look_map.close()
+        self._flat_guard.close()
         self.viewer.layers.events.inserted.disconnect(self._on_layer_inserted)
         self.painter.close()
         self.setEnabled(False)
@@ -300,7 +301,7 @@ class PaintDock(QWidget):
         height, width = stage.shape
         um = model.um_per_px
         self.canvas_line.setText(f"{width} × {height} px · {width * um:,.0f} × {height * um:,.0f} µm")
-        self._unbind = bind_keys(self.viewer, stage.labels, [stage.picture], model.scheme)
+        self._unbind = self.palette_box.bind(self.viewer, stage.labels, [stage.picture], model.scheme)
         self._watched = stage.labels
         stage.labels.events.selected_label.connect(self._show_class)
         self._show_class()

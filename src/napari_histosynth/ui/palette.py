@@ -1,4 +1,4 @@
-"""The classes to paint with: a button each, and the keys 0 to 9."""
+"""The classes to paint with: a button, a key and a padlock each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QWidget
 
 from napari_histosynth.core.tissue import TissueClass, TissueScheme
+from napari_histosynth.ui.locks import KEY as LOCK_KEY
+from napari_histosynth.ui.locks import Locks, toggle_under_cursor
+
+KEYS = "0123456789G"
+"""Keys of the classes, by index. G as in glass: in colon-10, class 10 is the background. In a Labels layer
+napari has no use of its own for G, as it has for B, E, F, L, M, P, V, X and Z."""
+
+KEYS_NOTE = f"H hides the labels, {LOCK_KEY} protects the class under the cursor"
+"""What the other keys do, for the dock's heading."""
 
 _SWATCH = 14  # px
-_HALF_WIDTH = 158  # px: what a button may have where two stand side by side
+_HALF_WIDTH = 134  # px: what a button may have where two stand side by side
 _PAINTING_MODES = ("paint", "fill", "polygon")
 
 
@@ -23,6 +32,8 @@ class Palette(QWidget):
     ----------
     buttons : list of QPushButton
         The buttons, by class index.
+    locks : Locks
+        The padlocks beside them.
     chosen : Signal of int
         Index of the class that was clicked.
     """
@@ -32,6 +43,7 @@ class Palette(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.buttons: list[QPushButton] = []
+        self.locks = Locks(self)
         self._scheme: TissueScheme | None = None
         self._group = QButtonGroup(self)
         self._grid = QGridLayout(self)
@@ -48,11 +60,26 @@ class Palette(QWidget):
             self._group.removeButton(button)
             self._grid.removeWidget(button)
             button.deleteLater()
+        for lock in self.locks.buttons:
+            self._grid.removeWidget(lock)
         self.buttons = [_class_button(entry) for entry in scheme.classes]
         columns = 2 if all(button.sizeHint().width() <= _HALF_WIDTH for button in self.buttons) else 1
         for index, button in enumerate(self.buttons):
             self._group.addButton(button, index)
-            self._grid.addWidget(button, index // columns, index % columns)
+            self._grid.addWidget(button, index // columns, 2 * (index % columns))
+        for index, lock in enumerate(self.locks.set_classes(scheme.names)):
+            self._grid.addWidget(lock, index // columns, 2 * (index % columns) + 1)
+
+    def bind(self, viewer: Any, labels: Any, others: list[Any], scheme: TissueScheme) -> Callable[[], None]:
+        """Bind keys as :func:`bind_keys` does, and show what is protected in the labels, until undone."""
+        unbind = bind_keys(viewer, labels, others, scheme)
+        self.locks.follow(labels)
+
+        def let_go() -> None:
+            self.locks.follow(None)
+            unbind()
+
+        return let_go
 
     def show_chosen(self, index: int) -> None:
         """Mark the class that the brush holds; none if there is no such class."""
@@ -72,7 +99,7 @@ def choose_class(viewer: Any, layer: Any, index: int) -> None:
 
 
 def bind_keys(viewer: Any, labels: Any, others: list[Any], scheme: TissueScheme) -> Callable[[], None]:
-    """Let the keys 0 to 9 choose classes, and H hide the labels, while one of the layers is active.
+    """Let keys choose classes, protect them and hide the labels, while one of the layers is active.
 
     Parameters
     ----------
@@ -105,12 +132,16 @@ def bind_keys(viewer: Any, labels: Any, others: list[Any], scheme: TissueScheme)
         else:
             labels.opacity = opacity[0]
 
+    def lock_or_unlock(_: Any) -> None:
+        toggle_under_cursor(viewer, labels)
+
     for layer in (labels, *others):
-        for index in range(min(10, scheme.n_classes)):
-            layer.bind_key(str(index), chooser(index), overwrite=True)
-            bound.append((layer, str(index)))
-        layer.bind_key("H", hide_or_show, overwrite=True)
-        bound.append((layer, "H"))
+        for index, key in enumerate(KEYS[: scheme.n_classes]):
+            layer.bind_key(key, chooser(index), overwrite=True)
+            bound.append((layer, key))
+        for key, action in (("H", hide_or_show), (LOCK_KEY, lock_or_unlock)):
+            layer.bind_key(key, action, overwrite=True)
+            bound.append((layer, key))
 
     def unbind() -> None:
         if labels.opacity == 0:
@@ -124,8 +155,8 @@ def bind_keys(viewer: Any, labels: Any, others: list[Any], scheme: TissueScheme)
 
 def _class_button(entry: TissueClass) -> QPushButton:
     """Return the button for a class: swatch, key, name."""
-    key = f"{entry.index}  " if entry.index < 10 else ""
-    button = QPushButton(_swatch(entry.color), f"{key}{entry.name}")
+    key = KEYS[entry.index] if entry.index < len(KEYS) else ""
+    button = QPushButton(_swatch(entry.color), f"{key}  {entry.name}".strip())
     button.setObjectName(f"class-{entry.index}")
     button.setCheckable(True)
     button.setIconSize(QSize(_SWATCH, _SWATCH))
@@ -134,7 +165,7 @@ def _class_button(entry: TissueClass) -> QPushButton:
         "QPushButton { text-align: left; padding: 4px 6px; }"
         "QPushButton:checked { border: 2px solid palette(highlight); padding: 2px 4px; font-weight: bold; }"
     )
-    shortcut = f" (key {entry.index})" if entry.index < 10 else ""
+    shortcut = f" (key {key})" if key else ""
     about = f": {entry.description}" if entry.description else ""
     button.setToolTip(f"Paint {entry.name}{shortcut}{about}")
     return button

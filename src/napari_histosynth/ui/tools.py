@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import napari
 import numpy as np
 from napari.utils.notifications import show_error
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
     QGroupBox,
@@ -24,12 +23,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_histosynth.core.errors import Cancelled
 from napari_histosynth.core.tissue import TissueScheme, get_scheme, scheme_names
 from napari_histosynth.paint import tools
+from napari_histosynth.ui.area import AREA_NAME, draw_area, drawn_area, middle_of_view
+from napari_histosynth.ui.edits import EditWriter, Part, parts_of
 from napari_histosynth.ui.layers import layer_scheme, layer_um_per_px
+from napari_histosynth.ui.protect import MODIFIER, protection_of
 from napari_histosynth.ui.tasks import Tasks
-
-AREA_NAME = "Area"
+from napari_histosynth.ui.toolform import ProgressRow, choices, number
+from napari_histosynth.ui.toolworks import Work, work_of
 
 _MOST_PIXELS = 16_000_000  # napari's undo keeps 18 bytes for each
 _TOOLS: dict[str, tuple[str, ...]] = {  # the settings of each
@@ -56,11 +59,15 @@ class ToolsDock(QWidget):
         Where the layers are.
     """
 
+    _progressed = Signal(float)
+
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
         self._layer: Any = None
         self._tasks = Tasks(self)
+        self._writer = EditWriter(self)
+        self._stop = Event()
         self.protect: list[QCheckBox] = []
         self._build()
         self._viewer.layers.selection.events.active.connect(self._follow)
@@ -71,7 +78,7 @@ class ToolsDock(QWidget):
     @property
     def is_busy(self) -> bool:
         """Whether a tool is at work."""
-        return self._tasks.is_busy
+        return self._tasks.is_busy or self._writer.is_busy
 
     @property
     def scheme(self) -> TissueScheme:
@@ -88,7 +95,7 @@ class ToolsDock(QWidget):
         tool = self.tool_box.currentText()
         if tool == "Stamp gland":
             if self._layer is not None:
-                self.stamp(self._layer.world_to_data(_camera(self._viewer).center[-2:]))
+                self.stamp(middle_of_view(self._viewer, self._layer))
         else:
             self._run(tool, self._tool(tool))
 
@@ -106,39 +113,23 @@ class ToolsDock(QWidget):
 
     def draw_area(self) -> None:
         """Add a layer to draw an area in, and have the lasso ready; the last one is drawn anew."""
-        if AREA_NAME in self._viewer.layers:
-            self._viewer.layers.remove(AREA_NAME)
-        layer = self._layer
-        shown = {} if layer is None else {"scale": layer.scale[-2:], "translate": layer.translate[-2:]}
-        if layer is not None and getattr(layer, "units", None):
-            shown["units"] = layer.units[-2:]
-        area = self._viewer.add_shapes(
-            name=AREA_NAME, edge_color="#ffb000", face_color="#ffb00020", edge_width=2, ndim=2, **shown
-        )
-        area.mode = "add_polygon_lasso"
-        self._viewer.layers.selection.active = area
+        draw_area(self._viewer, self._layer)
 
     def area(self) -> tools.Area | None:
         """Return what is drawn in the layer "Area", in pixels of the labels; None without any."""
-        if self._layer is None or AREA_NAME not in self._viewer.layers:
-            return None
-        shapes = self._viewer.layers[AREA_NAME]
-        parts = []
-        for points in getattr(shapes, "data", ()):
-            vertices = [self._layer.world_to_data(shapes.data_to_world(point)) for point in points]
-            if len(vertices) > 2:
-                parts.append(tools.Area.of_polygon(vertices).clip(self._layer.data.shape))
-        return tools.Area.of_any(parts) if parts else None
+        return None if self._layer is None else drawn_area(self._viewer, self._layer)
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Let go of the viewer."""
         self._viewer.layers.selection.events.active.disconnect(self._follow)
         self._viewer.layers.events.removed.disconnect(self._follow)
+        self._stop.set()
+        self._writer.finish()
         self._attach(None)
         self._tasks.close()
         super().closeEvent(event)
 
-    def _run(self, tool: str, work: Callable[[Any, dict[str, Any]], tools.Edit]) -> None:
+    def _run(self, tool: str, work: Work) -> None:
         """Run a tool in a thread and write what it did as one step of the layer's history."""
         layer = self._layer
         if layer is None:
@@ -150,57 +141,64 @@ class ToolsDock(QWidget):
         if self.is_busy:
             return
         data = layer.data
+        scheme = self.scheme
         options: dict[str, Any] = {
-            "scheme": self.scheme,
+            "scheme": scheme,
             "area": self.area(),
-            "protected": [index for index, box in enumerate(self.protect) if box.isChecked()],
+            "protected": [index for index in protection_of(layer).locked if index < scheme.n_classes],
             "um_per_px": self.um_per_px.value(),
         }
+        self._stop = stop = Event()
+        if tool != "Stamp gland":
+            options["progress"] = lambda share: self._tell(share, stop)
+        self.progress.begin()
 
-        def write(edit: tools.Edit) -> None:
+        def compute() -> tuple[int, list[Part]]:
+            edit = work(data, options)
+            if edit.pixels > _MOST_PIXELS:
+                return edit.pixels, []
+            return edit.pixels, parts_of(edit, data.dtype)
+
+        def write(done: tuple[int, list[Part]]) -> None:
+            pixels, parts = done
+            self.progress.end()
             if layer.data is not data:
                 self.status.setText(f"{tool}: the labels were replaced in the meantime; nothing was done.")
-                return
-            if edit.pixels > _MOST_PIXELS:
+            elif stop.is_set():
+                self.status.setText(f"{tool} was canceled; nothing was changed.")
+            elif pixels > _MOST_PIXELS:
                 show_error(
-                    f"{tool} would change {edit.pixels / 1e6:.0f} megapixels, too many for an undo step; "
+                    f"{tool} would change {pixels / 1e6:.0f} megapixels, too many for an undo step; "
                     "draw a smaller area."
                 )
-                return
-            rows, columns = np.nonzero(edit.changed)
-            values = edit.after[rows, columns].astype(data.dtype)
-            with layer.block_history():
-                layer.data_setitem((rows + edit.window.y0, columns + edit.window.x0), values)
-            self.status.setText(f"{tool}: {edit.pixels:,} pixels changed.")
+            else:
+                self._writer.write(
+                    layer, parts, lambda: self.status.setText(f"{tool}: {pixels:,} pixels changed.")
+                )
 
-        self._tasks.run(tool, lambda: work(data, options), write, show_error)
+        def refused(sentence: str) -> None:
+            self.progress.end()
+            if stop.is_set():
+                self.status.setText(f"{tool} was canceled; nothing was changed.")
+            else:
+                show_error(sentence)
 
-    def _tool(self, tool: str) -> Callable[[Any, dict[str, Any]], tools.Edit]:
+        self._tasks.run(tool, compute, write, refused)
+
+    def _tell(self, share: float, stop: Event) -> None:
+        """Show how far a tool is, from its thread; ends the tool if it is to stop."""
+        if stop.is_set():
+            raise Cancelled("The tool was canceled.")
+        self._progressed.emit(share)
+
+    def _cancel(self) -> None:
+        """Stop the tool that is at work."""
+        self._stop.set()
+        self.progress.cancel.setEnabled(False)
+
+    def _tool(self, tool: str) -> Work:
         """Return what a tool does to labels with its options."""
-        chosen = self._settings()
-        index, um, seed = chosen["class"], chosen["um"], chosen["seed"]
-        gland = self._gland()
-
-        def relabel(labels: Any, options: dict[str, Any]) -> tools.Edit:
-            del options["um_per_px"]
-            return tools.relabel(labels, [index], chosen["target"], **options)
-
-        works: dict[str, Callable[[Any, dict[str, Any]], tools.Edit]] = {
-            "Relabel": relabel,
-            "Desmoplastic reaction": lambda m, o: tools.desmoplasia(m, radius_um=um, seed=seed, **o),
-            "Dilate": lambda m, o: tools.dilate(m, index, um, **o),
-            "Erode": lambda m, o: tools.erode(m, index, um, **o),
-            "Smooth": lambda m, o: tools.smooth(m, index, um, keep_thin=chosen["thin"], **o),
-            "Remove islands": lambda m, o: tools.remove_islands(m, index, chosen["um2"], **o),
-            "Scatter nuclei": lambda m, o: tools.scatter(
-                m, density=chosen["density"], clear=chosen["clear"], seed=seed, **o
-            ),
-            "Clear nuclei": lambda m, o: tools.clear_nuclei(m, **o),
-            "Fill with glands": lambda m, o: tools.fill_with_glands(
-                m, gland=gland, crowding=chosen["crowding"], seed=seed, **o
-            ),
-        }
-        return works[tool]
+        return work_of(tool, self._settings(), self._gland())
 
     def _settings(self) -> dict[str, Any]:
         """Return what the form says."""
@@ -236,23 +234,26 @@ class ToolsDock(QWidget):
             self._layer.events.brush_size.disconnect(self._show_brush)
             if self._on_click in self._layer.mouse_drag_callbacks:
                 self._layer.mouse_drag_callbacks.remove(self._on_click)
+            protection_of(self._layer).changed.disconnect(self._show_protected)
         self._layer = layer
         self.apply_button.setEnabled(layer is not None)
         self.target.setText("Select a Labels layer." if layer is None else f"On: {layer.name}")
         if layer is None:
             return
         layer.events.brush_size.connect(self._show_brush)
-        layer.mouse_drag_callbacks.append(self._on_click)
+        layer.mouse_drag_callbacks.insert(0, self._on_click)  # before the brush
+        protection_of(layer).changed.connect(self._show_protected)
         if (scheme := layer_scheme(layer)) is not None:
             self.scheme_box.setCurrentText(scheme.name)
         if (um_per_px := layer_um_per_px(layer)) is not None:
             self.um_per_px.setValue(um_per_px)
         self._show_brush()
+        self._show_protected()
 
     def _on_click(self, layer: Any, event: Any) -> None:
-        """Stamp a gland where one clicks with Alt held, if that is the tool."""
-        if "Alt" in [str(key) for key in event.modifiers] and self.tool_box.currentText() == "Stamp gland":
-            event.handled = True
+        """Stamp a gland where one clicks with Control held, if that is the tool."""
+        if "Control" in event.modifiers and self.tool_box.currentText() == "Stamp gland":
+            protection_of(layer).refuse_stroke()
             self.stamp(layer.world_to_data(event.position))
 
     def _show_brush(self) -> None:
@@ -280,7 +281,22 @@ class ToolsDock(QWidget):
         self.protect = [QCheckBox(name) for name in names]
         for index, check in enumerate(self.protect):
             check.setObjectName(f"protect-{index}")
+            check.setToolTip(
+                f"Tools, brush, fill and polygon leave {names[index]} as it is. {MODIFIER} held when a "
+                "stroke begins protects all but the class it begins on."
+            )
+            check.clicked.connect(lambda on, index=index: self._protect(index, on))
             self._protect_grid.addWidget(check, index // 2, index % 2)
+        self._show_protected()
+
+    def _protect(self, index: int, on: bool) -> None:
+        if self._layer is not None:
+            protection_of(self._layer).set_locked(index, on)
+
+    def _show_protected(self) -> None:
+        """Tick the classes that are protected in the layer."""
+        for index, check in enumerate(self.protect):
+            check.setChecked(self._layer is not None and protection_of(self._layer).keeps(index))
 
     def _show_settings(self) -> None:
         """Show the settings of the chosen tool."""
@@ -293,23 +309,27 @@ class ToolsDock(QWidget):
 
     def _build(self) -> None:
         """Lay out the dock."""
-        self.target, self.status, self.hint = QLabel(), QLabel(), QLabel("Alt+click stamps at the cursor.")
+        self.target, self.status, self.hint = QLabel(), QLabel(), QLabel("Ctrl+click stamps at the cursor.")
         for text in (self.target, self.status, self.hint):
             text.setWordWrap(True)
-        self.scheme_box = _choices(scheme_names())
-        self.um_per_px = _number(0.62, 0.01, 100, 0.01, " µm/px", decimals=3)
-        self.brush = _number(25, 0.01, 5000, 5, " µm")
-        self.tool_box = _choices(tuple(_TOOLS))
-        self.class_box, self.target_box = QComboBox(), QComboBox()
-        self.um = _number(3, 0, 500, 1, " µm")
-        self.um2 = _number(200, 0, 1e6, 50, " µm²")
-        self.density = _number(6500, 0, 1e5, 500, " /mm²", decimals=0)
+        self.scheme_box = choices(scheme_names(), "Classes that the labels are written in")
+        self.um_per_px = number(0.62, 0.01, 100, 0.01, " µm/px", "Scale of the labels", decimals=3)
+        self.brush = number(25, 0.01, 5000, 5, " µm", "Diameter of napari's brush")
+        self.tool_box = choices(tuple(_TOOLS), "What to do; each is one step of undo")
+        self.class_box = choices((), "Class that is changed")
+        self.target_box = choices((), "Class that it becomes")
+        self.um = number(3, 0, 500, 1, " µm", "Distance, width of the reaction, or size of the least detail")
+        self.um2 = number(200, 0, 1e6, 50, " µm²", "Islands of a smaller area go")
+        self.density = number(6500, 0, 1e5, 500, " /mm²", "New nuclei in each mm²", decimals=0)
         self.thin, self.clear = QCheckBox("keep thin walls and gaps"), QCheckBox("clear nuclei first")
-        self.gland_box = _choices(tuple(tools.GLANDS))
-        self.radius = _number(tools.GLANDS["crypt"].radius_um, 8, 300, 2, " µm")
-        self.crowding = _number(0.5, 0, 1, 0.1, "", decimals=2)
+        self.thin.setToolTip("Spare walls between glands and gaps; bumps and notches go all the same")
+        self.clear.setToolTip("Take out the nuclei that are there before new ones come")
+        self.gland_box = choices(tuple(tools.GLANDS), "What the glands are like")
+        self.radius = number(tools.GLANDS["crypt"].radius_um, 8, 300, 2, " µm", "From the middle to the base")
+        self.crowding = number(0.5, 0, 1, 0.1, "", "0 is far apart, 1 is back to back", decimals=2)
         self.seed = QSpinBox()
         self.seed.setRange(0, 2**31 - 1)
+        self.seed.setToolTip("Chooses what is left to chance; the same number does the same")
         self._fields: dict[str, QWidget] = {
             "class": self.class_box,
             "target": self.target_box,
@@ -339,6 +359,7 @@ class ToolsDock(QWidget):
         for title, field in (("Scheme", self.scheme_box), ("Scale", self.um_per_px), ("Brush", self.brush)):
             top.addRow(title, field)
         protecting = QGroupBox("Protect")
+        self.progress = ProgressRow()
         self._protect_grid = QGridLayout(protecting)
         self.apply_button, self.area_button = QPushButton(), QPushButton("Draw area")
         self.area_button.setToolTip(
@@ -354,6 +375,7 @@ class ToolsDock(QWidget):
         layout.addLayout(self._form)
         layout.addWidget(self.hint)
         layout.addLayout(buttons)
+        layout.addWidget(self.progress)
         layout.addWidget(self.status)
         layout.addStretch()
         self._show_scheme()
@@ -366,6 +388,8 @@ class ToolsDock(QWidget):
         )
         self.area_button.clicked.connect(self.draw_area)
         self.apply_button.clicked.connect(self.apply)
+        self.progress.cancel.clicked.connect(self._cancel)
+        self._progressed.connect(self.progress.show_share)
         self._tasks.busy.connect(self._show_busy)
 
     def _show_busy(self, what: str) -> None:
@@ -373,28 +397,3 @@ class ToolsDock(QWidget):
         self.apply_button.setEnabled(not what and self._layer is not None)
         if what:
             self.status.setText(what)
-
-
-def _camera(viewer: Any) -> Any:
-    """Return the camera of a viewer; napari 0.9 moved it into the scene."""
-    return getattr(viewer, "scene", viewer).camera
-
-
-def _choices(names: tuple[str, ...]) -> QComboBox:
-    """Return a box of choices."""
-    box = QComboBox()
-    box.addItems(list(names))
-    return box
-
-
-def _number(
-    value: float, low: float, high: float, step: float, suffix: str, *, decimals: int = 1
-) -> QDoubleSpinBox:
-    """Return a box for a number."""
-    box = QDoubleSpinBox()
-    box.setDecimals(decimals)
-    box.setRange(low, high)
-    box.setSingleStep(step)
-    box.setSuffix(suffix)
-    box.setValue(value)
-    return box

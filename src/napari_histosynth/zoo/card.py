@@ -39,6 +39,9 @@ class ModelCard(BaseModel):
         how it was trained; a license name.
     metrics : dict of str to float or str
         Measured quality.
+    repeats : tuple of str or None
+        Classes of which large areas alone look repeated, as ``histosynth evaluate flat`` found; None where
+        nobody measured.
     format : int
         Version of this layout: 1.
     """
@@ -60,6 +63,7 @@ class ModelCard(BaseModel):
     license: str = ""
     citation: str = ""
     architecture: dict[str, Any] = Field(default_factory=dict)
+    repeats: tuple[str, ...] | None = None
     metrics: dict[str, float | str] = Field(default_factory=dict)
 
     @classmethod
@@ -101,7 +105,7 @@ class ModelCard(BaseModel):
     def to_toml(self) -> str:
         """Return the card as TOML, fields always in the same order and the tables last."""
         fields = self.model_dump(mode="json")
-        return tomli_w.dumps({key: value for key, value in fields.items() if value != {}})
+        return tomli_w.dumps({key: value for key, value in fields.items() if value not in ({}, None)})
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_histosynth.core.errors import Cancelled
 from napari_histosynth.paint.tools import Area, clear_nuclei, scatter
 
 BACKGROUND, STROMA, EPITHELIUM, NUCLEI = range(4)
@@ -54,3 +55,35 @@ def test_cleared_nuclei_leave_the_ground_they_lay_in() -> None:
 def test_a_sheet_of_nuclei_has_no_ground_and_stays() -> None:
     labels = np.full((40, 40), NUCLEI, np.uint8)
     assert clear_nuclei(labels, um_per_px=UM).pixels == 0
+
+
+def test_nuclei_are_as_dense_and_as_round_across_the_tiles_they_are_drawn_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = np.full((600, 600), STROMA, np.uint8)
+    monkeypatch.setattr("napari_histosynth.paint.tools.nuclei._TILE_UM", 120.0)
+    after = scatter(labels, um_per_px=1.0, density=3000).applied_to(labels)
+    covered = after == NUCLEI
+    border = np.zeros(labels.shape, bool)
+    for line in range(120, 600, 120):
+        border[line - 5 : line + 5] = border[:, line - 5 : line + 5] = True
+    assert covered[border].mean() == pytest.approx(covered[~border].mean(), rel=0.2)
+    # none is cut off along the line between two tiles
+    cut = sum(np.count_nonzero(covered[k - 1] != covered[k]) for k in range(120, 600, 120)) / 4
+    elsewhere = sum(np.count_nonzero(covered[k - 1] != covered[k]) for k in range(60, 600, 120)) / 5
+    assert cut < 1.35 * elsewhere
+
+
+def test_progress_is_told_and_can_end_the_work() -> None:
+    told: list[float] = []
+    labels = np.full((1200, 1200), STROMA, np.uint8)
+
+    def stop(share: float) -> None:
+        told.append(share)
+        if len(told) == 2:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        scatter(labels, um_per_px=1.0, density=300, progress=stop)
+    assert told[0] == 0
+    assert 0 < told[1] < 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, label
 
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.paint.tools import desmoplasia, relabel
@@ -79,3 +79,31 @@ def test_reactions_of_two_areas_are_the_reaction_of_both() -> None:
 def test_what_it_reacts_to_can_be_said() -> None:
     assert desmoplasia(field(), um_per_px=0.5, around=["epithelium (mature)"]).pixels == 0
     assert desmoplasia(field(), um_per_px=0.5, around=["muscle"]).pixels > 0
+
+
+def test_a_reaction_leaves_no_specks_and_no_holes() -> None:
+    labels = field()
+    labels[100:300:40, 60:260:40] = TUMOR  # many small nests, so that ragged bands meet
+    after = desmoplasia(
+        labels, um_per_px=1.0, radius_um=14, irregularity=1.0, seed=3, least_um2=300
+    ).applied_to(labels)
+    ragged = desmoplasia(
+        labels, um_per_px=1.0, radius_um=14, irregularity=1.0, seed=3, least_um2=0
+    ).applied_to(labels)
+    reactive, stroma = after == REACTIVE, (after == LOOSE) | (after == DENSE)
+    assert min(sizes(reactive)) >= 300
+    assert min(sizes(stroma)) >= 300
+    assert min(sizes((ragged == LOOSE) | (ragged == DENSE)) + sizes(ragged == REACTIVE)) < 300
+
+
+def test_specks_of_reaction_that_were_there_stay() -> None:
+    labels = field()
+    labels[20:25, 20:25] = REACTIVE
+    after = desmoplasia(labels, um_per_px=1.0, radius_um=20).applied_to(labels)
+    assert (after[20:25, 20:25] == REACTIVE).all()
+
+
+def sizes(mask: np.ndarray) -> list[int]:
+    """Return the pixels of each island."""
+    islands, _ = label(mask, np.ones((3, 3)))
+    return list(np.bincount(islands.ravel())[1:])

@@ -23,7 +23,14 @@ from napari_histosynth.paint.tools.gland_shape import (
 )
 from napari_histosynth.paint.tools.grounds import nearest_class, without_nuclei
 from napari_histosynth.paint.tools.stamp import settle
-from napari_histosynth.paint.tools.workpiece import AreaLike, ClassLike, Edit, Workpiece, check_range
+from napari_histosynth.paint.tools.workpiece import (
+    AreaLike,
+    ClassLike,
+    Edit,
+    Progress,
+    Workpiece,
+    check_range,
+)
 
 _TILE_UM = 600.0
 _SITES_STREAM, _BEND_STREAM = 230, 240
@@ -42,6 +49,7 @@ def fill_with_glands(
     lumen: ClassLike | None = None,
     seed: int = 0,
     protected: Iterable[ClassLike] = (),
+    progress: Progress | None = None,
 ) -> Edit:
     """Fill an area with glands that overlap neither one another nor the glands that are there.
 
@@ -64,6 +72,8 @@ def fill_with_glands(
         Chooses the arrangement.
     protected : iterable of int or str
         Classes that stay.
+    progress : callable, optional
+        Told the share that is done, 0 to 1. What it raises ends the work.
 
     Returns
     -------
@@ -74,14 +84,16 @@ def fill_with_glands(
     LabelMapError, SchemeError
         As for :func:`napari_histosynth.paint.tools.stamp_gland`.
     """
-    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
+    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected, progress=progress)
     gland = gland_of(gland)
     check_range("crowding", crowding, 0, 1)
     classes = GlandClasses.of(piece.scheme, epithelium, lumen)
     filling = _Filling(piece, gland, classes, crowding, seed)
     side = piece.pixels(_TILE_UM)
     result = piece.view(piece.area.window)
-    for tile in tile_windows(piece.area.window.align(side), side):
+    tiles = list(tile_windows(piece.area.window.align(side), side))
+    for number, tile in enumerate(tiles):
+        piece.tell(number / len(tiles))
         if piece.area.within(tile).any():
             window, inside, open_ = filling.glands_of(tile)
             own_seed = seed + 7919 * (tile.y0 // side) + 104729 * (tile.x0 // side)

@@ -30,6 +30,7 @@ from napari_histosynth.paint.tools.workpiece import (
     AreaLike,
     ClassLike,
     Edit,
+    Progress,
     Workpiece,
     check_range,
     class_index,
@@ -47,6 +48,7 @@ def dilate(
     scheme: TissueScheme | str,
     area: AreaLike = None,
     protected: Iterable[ClassLike] = (),
+    progress: Progress | None = None,
 ) -> Edit:
     """Grow a class by a distance.
 
@@ -67,6 +69,8 @@ def dilate(
         Where pixels may change; what lies beside it grows into it. Everywhere if not given.
     protected : iterable of int or str
         Classes that stay.
+    progress : callable, optional
+        Told the share that is done, 0 to 1. What it raises ends the work.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def dilate(
     SchemeError
         If the scheme lacks a class.
     """
-    shape = _Shape(labels, grown, um, um_per_px, scheme, area, protected)
+    shape = _Shape(labels, grown, um, um_per_px, scheme, area, protected, progress)
 
     def grow(view: Labels, window: Window) -> Labels | None:
         ground = shape.ground(view)
@@ -100,6 +104,7 @@ def erode(
     scheme: TissueScheme | str,
     area: AreaLike = None,
     protected: Iterable[ClassLike] = (),
+    progress: Progress | None = None,
 ) -> Edit:
     """Shrink a class by a distance.
 
@@ -113,6 +118,8 @@ def erode(
     um : float
         How far, in micrometers, 0 to 500: pixels whose middle is as near to the middle of one of another
         class are lost.
+    progress : callable, optional
+        Told the share that is done, 0 to 1. What it raises ends the work.
 
     Returns
     -------
@@ -123,7 +130,7 @@ def erode(
     LabelMapError, SchemeError
         As for :func:`dilate`.
     """
-    shape = _Shape(labels, shrunk, um, um_per_px, scheme, area, protected)
+    shape = _Shape(labels, shrunk, um, um_per_px, scheme, area, protected, progress)
 
     def shrink(view: Labels, window: Window) -> Labels | None:
         ground = shape.ground(view)
@@ -145,6 +152,7 @@ def smooth(
     keep_thin: bool = False,
     area: AreaLike = None,
     protected: Iterable[ClassLike] = (),
+    progress: Progress | None = None,
 ) -> Edit:
     """Smooth the outline of a class.
 
@@ -163,6 +171,8 @@ def smooth(
     keep_thin : bool
         Whether thin walls of the class, and thin gaps through it, stay as they are: septa between glands, or
         a gland's flat epithelium. Bumps, notches and spots go all the same.
+    progress : callable, optional
+        Told the share that is done, 0 to 1. What it raises ends the work.
 
     Returns
     -------
@@ -173,7 +183,7 @@ def smooth(
     LabelMapError, SchemeError
         As for :func:`dilate`.
     """
-    shape = _Shape(labels, smoothed, um, um_per_px, scheme, area, protected)
+    shape = _Shape(labels, smoothed, um, um_per_px, scheme, area, protected, progress)
     sigma = um / 2 / um_per_px
     reach_um = um / 2 * _GAUSSIAN_REACH + 2 * um + shape.nucleus_um
 
@@ -207,6 +217,7 @@ def remove_islands(
     scheme: TissueScheme | str,
     area: AreaLike = None,
     protected: Iterable[ClassLike] = (),
+    progress: Progress | None = None,
 ) -> Edit:
     """Remove small islands of a class.
 
@@ -220,6 +231,8 @@ def remove_islands(
         Islands smaller than this go, in square micrometers, 0 to 1,000,000. An island is what is joined by
         sides or corners of pixels; one that reaches farther from the area than four times the root of
         ``least_um2`` is a strand and stays.
+    progress : callable, optional
+        Told the share that is done, 0 to 1. What it raises ends the work.
 
     Returns
     -------
@@ -231,7 +244,7 @@ def remove_islands(
         As for :func:`dilate`.
     """
     check_range("least_um2", least_um2, 0, 1e6)
-    shape = _Shape(labels, removed, 0, um_per_px, scheme, area, protected)
+    shape = _Shape(labels, removed, 0, um_per_px, scheme, area, protected, progress)
     piece = shape.piece
     edge_um = math.sqrt(least_um2)
     context = piece.pixels(4 * edge_um + shape.nucleus_um) + 1
@@ -282,9 +295,12 @@ class _Shape:
         scheme: TissueScheme | str,
         area: AreaLike,
         protected: Iterable[ClassLike],
+        progress: Progress | None,
     ) -> None:
         check_range("um", um, 0, 500)
-        self.piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
+        self.piece = Workpiece(
+            labels, scheme, um_per_px=um_per_px, area=area, protected=protected, progress=progress
+        )
         self.index = class_index(self.piece.scheme, entry)
         nuclei = nuclei_of(self.piece.scheme)
         # where nuclei themselves are changed, they are a class like any other

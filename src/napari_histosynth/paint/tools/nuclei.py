@@ -8,12 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_histosynth.core.errors import SchemeError
+from napari_histosynth.core.tiles import tile_windows
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.paint.nuclei import CONTEXT_UM, scatter_nuclei
 from napari_histosynth.paint.tools.grounds import NUCLEUS_UM, nuclei_of, without_nuclei
-from napari_histosynth.paint.tools.workpiece import AreaLike, ClassLike, Edit, Workpiece
+from napari_histosynth.paint.tools.workpiece import AreaLike, ClassLike, Edit, Progress, Workpiece
 
 EPITHELIUM, STROMA = "epithelium", "non-epithelium"
+
+_TILE_UM = 600.0
+_NUCLEUS_UM = 20.0  # no nucleus reaches farther from its middle
 
 
 def scatter(
@@ -30,6 +34,7 @@ def scatter(
     seed: int = 0,
     area: AreaLike = None,
     protected: Iterable[ClassLike] = (),
+    progress: Progress | None = None,
 ) -> Edit:
     """Scatter nuclei into epithelium and stroma; see :func:`napari_histosynth.paint.nuclei.scatter_nuclei`.
 
@@ -60,6 +65,8 @@ def scatter(
         Where; everywhere if not given.
     protected : iterable of int or str
         Classes that stay. A protected class gets no nuclei; protected nuclei are not cleared.
+    progress : callable, optional
+        Told the share that is done, 0 to 1. What it raises ends the work.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def scatter(
     SchemeError
         If the scheme lacks one of the three classes, or ``classes`` holds another.
     """
-    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
+    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected, progress=progress)
     nuclei = _nuclei_index(piece.scheme)
     chosen = set(classes)
     if unknown := sorted(chosen - {EPITHELIUM, STROMA}):
@@ -88,20 +95,37 @@ def scatter(
     if clear:
         view = np.where(allowed, without_nuclei(view, nuclei, piece.um_per_px), view)
     each = 6500.0 if density is None else density
-    drawn = scatter_nuclei(
-        view,
-        um_per_px=piece.um_per_px,
-        seed=seed,
-        scheme=piece.scheme,
-        epithelium_density=each if EPITHELIUM in chosen else 0.0,
-        stroma_density=each if STROMA in chosen else 0.0,
-        epithelium_size=(10.5, 6.5) if size_um is None else size_um,
-        stroma_size=(10.0, 3.8) if size_um is None else size_um,
-        stratification=stratification,
-        inflammation=inflammation,
-        area=allowed,
-    )
-    return piece.edit(drawn[window.relative_to(around).slices])
+    side = piece.pixels(_TILE_UM)
+    tiles = list(tile_windows(window.align(side), side))
+    for number, tile in enumerate(tiles):
+        piece.tell(number / len(tiles))
+        core = tile.intersect(window)
+        # a nucleus may reach into the next tile, which will keep off it
+        reached = core.grow(piece.pixels(_NUCLEUS_UM)).clip(piece.shape)
+        seen = core.grow(piece.pixels(CONTEXT_UM)).clip(piece.shape)
+        part = seen.relative_to(around).slices
+        area_here, middles = np.zeros(seen.shape, bool), np.zeros(seen.shape, bool)
+        inner = reached.relative_to(seen).slices
+        area_here[inner] = allowed[reached.relative_to(around).slices]
+        middles[core.relative_to(seen).slices] = True
+        if not (area_here & middles).any():
+            continue
+        view[part] = scatter_nuclei(
+            view[part],
+            um_per_px=piece.um_per_px,
+            seed=seed,
+            scheme=piece.scheme,
+            epithelium_density=each if EPITHELIUM in chosen else 0.0,
+            stroma_density=each if STROMA in chosen else 0.0,
+            epithelium_size=(10.5, 6.5) if size_um is None else size_um,
+            stroma_size=(10.0, 3.8) if size_um is None else size_um,
+            stratification=stratification,
+            inflammation=inflammation,
+            area=area_here,
+            middles=middles,
+            origin=(seen.y0, seen.x0),
+        )
+    return piece.edit(view[window.relative_to(around).slices])
 
 
 def clear_nuclei(
@@ -111,6 +135,7 @@ def clear_nuclei(
     scheme: TissueScheme | str = "colon-3",
     area: AreaLike = None,
     protected: Iterable[ClassLike] = (),
+    progress: Progress | None = None,
 ) -> Edit:
     """Take nuclei out: their pixels become the nearest other class.
 
@@ -118,6 +143,8 @@ def clear_nuclei(
     ----------
     labels, um_per_px, scheme, area, protected
         As for :func:`scatter`. Pixels farther than 12 um from any other class are no nuclei, and stay.
+    progress : callable, optional
+        Told the share that is done, 0 to 1. What it raises ends the work.
 
     Returns
     -------
@@ -128,7 +155,7 @@ def clear_nuclei(
     LabelMapError, SchemeError
         As for :func:`scatter`.
     """
-    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected)
+    piece = Workpiece(labels, scheme, um_per_px=um_per_px, area=area, protected=protected, progress=progress)
     nuclei = _nuclei_index(piece.scheme)
     return piece.by_tiles(NUCLEUS_UM, lambda view, window: without_nuclei(view, nuclei, piece.um_per_px))
 

@@ -21,6 +21,9 @@ from napari_histosynth.paint.ellipses import Mask
 ClassLike = int | str
 """A class of a scheme, by index or by name."""
 
+Progress = Callable[[float], None]
+"""Told the share of the work that is done, 0 to 1; what it raises ends the work."""
+
 _NOTHING = Window(0, 0, 0, 0)
 _TILE = 1024  # pixels a side of what is worked on at once: bounds the memory
 
@@ -186,6 +189,8 @@ class Workpiece:
         Where changes may be; everywhere if not given.
     protected : iterable of int or str
         Classes whose pixels stay.
+    progress : callable, optional
+        Told the share that is done, 0 to 1, after each tile. What it raises ends the work.
 
     Raises
     ------
@@ -203,7 +208,9 @@ class Workpiece:
         um_per_px: float = 1.0,
         area: AreaLike = None,
         protected: Iterable[ClassLike] = (),
+        progress: Progress | None = None,
     ) -> None:
+        self.tell: Progress = (lambda share: None) if progress is None else progress
         self.scheme = get_scheme(scheme)
         array = np.asarray(labels)
         if array.ndim != 2 or array.size == 0 or array.dtype.kind not in "uib":
@@ -278,7 +285,9 @@ class Workpiece:
         Edit
         """
         result = self.view(self.area.window)
-        for tile in tile_windows(self.area.window, _TILE):
+        tiles = list(tile_windows(self.area.window, _TILE))
+        for number, tile in enumerate(tiles):
+            self.tell(number / len(tiles))
             around = tile.grow(self.pixels(reach_um) + 1).clip(self.shape)
             drawn = draw(self.view(around), around)
             if drawn is not None:
