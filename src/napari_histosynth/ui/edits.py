@@ -50,7 +50,7 @@ class EditWriter(QObject):
         self._data: Any = None
         self._timer = QTimer(self)
         self._timer.setInterval(_PAUSE)
-        self._timer.timeout.connect(self._write_part)
+        self._timer.timeout.connect(self.write_part)
 
     @property
     def is_busy(self) -> bool:
@@ -67,17 +67,17 @@ class EditWriter(QObject):
         layer.mouse_drag_callbacks.insert(0, self._on_press)
         for name in ("undo", "redo"):
             setattr(layer, name, self._after_writing(name))
-        self._write_part()
+        self.write_part()
         if self.is_busy:
             self._timer.start()
 
     def finish(self) -> None:
         """Write all that is left, at once."""
         while self.is_busy:
-            self._write_part()
+            self.write_part()
 
-    def _write_part(self) -> None:
-        """Write the next part; end the step after the last."""
+    def write_part(self) -> None:
+        """Write the next part; end the step after the last. Harmless when nothing is left."""
         if self._step is None:
             return
         if self._parts and self._layer.data is self._data:
