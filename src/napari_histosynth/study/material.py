@@ -16,7 +16,6 @@ from napari_histosynth.core.tissue import TissueScheme, get_scheme
 from napari_histosynth.paint.config import read_config
 from napari_histosynth.paint.data import Field
 from napari_histosynth.paint.fit import read_fields
-from napari_histosynth.paint.labels import without_nuclei
 from napari_histosynth.zoo import find_model
 
 if TYPE_CHECKING:
@@ -157,11 +156,5 @@ def jpeg_bytes(rgb: npt.NDArray[np.uint8], comment: str = "") -> bytes:
 
 
 def _plain(field: Field, scheme: TissueScheme) -> Field:
-    """Send a field's picture through the codec, and keep the most detailed of its label maps.
-
-    A scheme without nuclei gets none.
-    """
-    labels = field.labels[0]
-    if int(labels.max()) >= scheme.n_classes:
-        labels = without_nuclei(labels)
-    return replace(field, image=through_codec(field.image), labels=(scheme.check(labels),))
+    """Send a field's picture through the codec, and keep the most detailed of its label maps."""
+    return replace(field, image=through_codec(field.image), labels=(scheme.check(field.labels[0]),))
