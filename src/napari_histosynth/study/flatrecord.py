@@ -67,13 +67,15 @@ def card_section(classes: list[FlatClass], octaves: list[Octave]) -> str:
         "By `histosynth evaluate flat`: the highest peak of the autocorrelation at shifts of 40 µm and more,",
         "over what chance gives (1), median of the maps drawn of each class alone.",
         "",
-        "| class | peak | p | real tissue or glass, 9 of 10 below | verdict |",
-        "|---|---|---|---|---|",
+        "| class | peak | p | what repeats, gray levels | real tissue or glass, 9 of 10 below | verdict |",
+        "|---|---|---|---|---|---|",
     ]
     for one in classes:
         real = f"{one.bound:.2f}" if one.real else "not measured"
         verdict = "**repeats**" if one.repeats else "does not repeat visibly"
-        lines.append(f"| {one.name} | {one.peak:.2f} | {one.p:.2f} | {real} | {verdict} |")
+        lines.append(
+            f"| {one.name} | {one.peak:.2f} | {one.p:.2f} | {one.visible:.1f} | {real} | {verdict} |"
+        )
     if octaves:
         lines += [
             "",
