@@ -94,17 +94,23 @@ def test_new_points_carry_the_chosen_look_and_its_color(mapper: Any, settle: Any
     mapper.looks.add_seed(5)
     mapper.place_points()
     mapper.points.add((10, 10))
-    mapper.looks.add_seed(6)  # becomes the chosen one, also of the point that is selected
-    mapper.points.selected_data = set()
+    mapper.looks.add_seed(6)  # becomes the chosen one
     mapper.points.add((10, 60))
-    mapper.points.selected_data = set()
     mapper.choose(1)
     mapper.points.add((10, 90))
     settle()
-    assert list(mapper.points.features["look"]) == [2, 2, 1]
+    assert list(mapper.points.features["look"]) == [1, 2, 1], "a point keeps its look while more are placed"
     colors = mapper.points.face_color
-    np.testing.assert_array_equal(colors[0], colors[1])
-    assert (colors[2] != colors[1]).any()
+    np.testing.assert_array_equal(colors[0], colors[2])
+    assert (colors[0] != colors[1]).any()
+    mapper.points.mode = "select"
+    mapper.points.selected_data = {0, 2}
+    mapper.choose(2)
+    mapper.set_point(radius_um=20.0)
+    settle()
+    assert list(mapper.points.features["look"]) == [2, 2, 2]
+    assert list(mapper.points.features["radius_um"]) == [20, 0, 20]
+    assert_drawn(mapper)
 
 
 def test_a_spot_redraws_its_surroundings_alone(mapper: Any, settle: Any, painted: Any) -> None:

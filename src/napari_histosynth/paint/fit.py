@@ -81,6 +81,8 @@ def prepare(
     config: PaintConfig, data: Path, say: Callable[[str], None] = print, kept: Path | None = None
 ) -> PaintTraining:
     """Read the data and build the networks of a run, untrained; ``kept`` is where made labels stay."""
+    import torch
+
     from napari_histosynth.paint.training import PaintTraining, make_generator, margin_of, shown_side
 
     scheme = get_scheme(config.model.scheme)
@@ -88,7 +90,8 @@ def prepare(
     say(f"Reading pictures and making label maps from {data}.")
     fields, held_out = read_fields(config, data, scheme, kept, say)
     say(f"{len(fields)} pictures to train on, {len(held_out)} held out.")
-    generator = make_generator(config, scheme)
+    with torch.device("meta"):  # only asked for its measures: nothing is allocated or drawn by chance
+        generator = make_generator(config, scheme)
     sampler = CropSampler(
         fields,
         crop=config.loop.crop,

@@ -153,7 +153,7 @@ class DrawingThread:
         """
         with self._wake:
             self._orders.amend = change
-            self._edited_now()
+            self._notify()
 
     def edited(self, window: Window) -> None:
         """Say that labels may have changed in a window."""
@@ -282,7 +282,6 @@ class DrawingThread:
                 for window in orders.amend(scene.engine):
                     scene.urgent.add(window)
                     scene.focus = ((window.y0 + window.y1) / 2, (window.x0 + window.x1) / 2)
-                    scene.since = orders.since
         except Exception as error:
             self._report(Failed(number, _sentence(error)))
             return False

@@ -76,10 +76,13 @@ def put_places(layer: Any, places: tuple[Place, ...]) -> None:
 
 
 def set_point_features(layer: Any, **values: Any) -> None:
-    """Give new points, and those that are selected, a look, a radius or a share."""
+    """Give new points a look, a radius or a share, and those that are selected as well.
+
+    While points are being placed the last one is selected too, but it is done: only new ones change.
+    """
     defaults = {name: layer.feature_defaults[name][0] for name in layer.feature_defaults}
     layer.feature_defaults = {**_COLUMNS, **defaults, **values}
-    chosen = sorted(layer.selected_data)
+    chosen = [] if layer.mode == "add" else sorted(layer.selected_data)
     if chosen:
         table = layer.features.copy()
         for name, value in values.items():

@@ -42,7 +42,7 @@ class LookMapper(QObject):
     changed : Signal
         The list of looks, the present one, the width or a layer is another now.
     placing : Signal
-        Looks are about to be placed.
+        A layer to place looks in was added: one wants to see the H&E under it.
     looks : LookList
         What can be placed.
     current : int
@@ -122,11 +122,10 @@ class LookMapper(QObject):
             self.points = looklayers.add_points(self.painter.viewer, stage.labels, self._um_per_px)
             for emitter in self._point_events():
                 emitter.connect(self._on_points)
+            self.placing.emit()
         self.painter.viewer.layers.selection.active = self.points
-        self.points.selected_data = set()
-        self.choose(self.current)
         self.points.mode = "add"
-        self.placing.emit()
+        self.choose(self.current)
 
     def paint_regions(self) -> None:
         """Have regions ready to be painted, in a layer of their own."""
@@ -140,11 +139,11 @@ class LookMapper(QObject):
                 self.regions, edited=self._on_edited, compare=self._on_edited, replaced=self._on_replaced
             )
             self.regions.events.selected_label.connect(self._on_selected_label)
+            self.placing.emit()
         self.painter.viewer.layers.selection.active = self.regions
         self.regions.mode = "paint"
         self.choose(self.current)
         self._push()
-        self.placing.emit()
 
     def set_point(self, **values: float) -> None:
         """Give new and selected points a ``radius_um`` (0: none) or a ``share``."""

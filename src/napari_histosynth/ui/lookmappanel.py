@@ -71,16 +71,16 @@ class LookMapPanel(QWidget):
         self.radius.setDecimals(0)
         self.radius.setSingleStep(25)
         self.radius.setSuffix(" µm")
-        self.radius.setSpecialValueText("to the next point")
+        self.radius.setSpecialValueText("to the next")
         self.radius.setToolTip(
-            "How far a new or selected point reaches: a spot of this radius, or all that no other point is "
-            "nearer to"
+            "How far a new or selected point reaches: a spot of this radius, or all up to the next point"
         )
         self.share = QSpinBox()
         self.share.setObjectName("look-share")
         self.share.setRange(0, 100)
         self.share.setValue(100)
         self.share.setSuffix(" %")
+        self.share.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.share.setToolTip(
             "How much of its look a new or selected point has; the rest is the canvas's own look"
         )
@@ -91,6 +91,7 @@ class LookMapPanel(QWidget):
         self.width_um.setObjectName("look-width")
         self.width_um.setRange(0, _WIDEST_UM)
         self.width_um.setSuffix(" µm")
+        self.width_um.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.width_um.setKeyboardTracking(False)
         for field in (self.slider, self.width_um):
             field.setToolTip("Over which distance one look gives way to another")

@@ -19,8 +19,13 @@ FAVORITE = "colon-3class"
 """Model that a dock opens with, where it is there."""
 
 
-def load_cached(name_or_path: str | Path) -> PaintModel:
+def load_cached(name_or_path: str | Path, device: str = "auto", precision: str = "auto") -> PaintModel:
     """Load a paint model, or return it if it was loaded before and its weights are the same.
+
+    Parameters
+    ----------
+    name_or_path, device, precision
+        As for :func:`napari_histosynth.paint.model.load_model`.
 
     Raises
     ------
@@ -30,7 +35,33 @@ def load_cached(name_or_path: str | Path) -> PaintModel:
     from napari_histosynth.zoo import find_model
 
     folder = find_model(name_or_path)
-    return _loaded(str(folder.path), folder.card.sha256)
+    return _loaded(str(folder.path), folder.card.sha256, device, precision)
+
+
+class ModelLoader:
+    """Loads models for a device and in a number format that can be chosen.
+
+    Attributes
+    ----------
+    device, precision : str
+        What the next model is loaded with; see :mod:`napari_histosynth.core.device`.
+    last : str or Path or None
+        What was loaded last.
+    used : tuple of str
+        Device and precision that it was loaded with.
+    """
+
+    def __init__(self) -> None:
+        self.device = self.precision = "auto"
+        self.last: str | Path | None = None
+        self.used = ("auto", "auto")
+
+    def __call__(self, name_or_path: str | Path) -> PaintModel:
+        """Load a model."""
+        wanted = (self.device, self.precision)
+        model = load_cached(name_or_path, *wanted)
+        self.last, self.used = name_or_path, wanted
+        return model
 
 
 def model_names() -> list[str]:
@@ -49,8 +80,8 @@ def engine_maker(model: PaintModel, look: Look, desk: LookDesk) -> Callable[[Lab
 
 
 @lru_cache(maxsize=3)
-def _loaded(path: str, sha256: str) -> PaintModel:
+def _loaded(path: str, sha256: str, device: str, precision: str) -> PaintModel:
     """Load from a folder; the hash is part of the key, so that new weights are read."""
     from napari_histosynth.paint.model import load_model
 
-    return load_model(path)
+    return load_model(path, device=device, precision=precision)

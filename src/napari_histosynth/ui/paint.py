@@ -23,12 +23,13 @@ from qtpy.QtWidgets import (
 
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui import arrange
+from napari_histosynth.ui.advanced import AdvancedPanel
 from napari_histosynth.ui.flatguard import FlatGuard
 from napari_histosynth.ui.layers import METADATA_KEY
 from napari_histosynth.ui.lookmap import LookMapper
 from napari_histosynth.ui.lookmappanel import LookMapPanel
 from napari_histosynth.ui.lookpanel import LookPanel
-from napari_histosynth.ui.models import model_names
+from napari_histosynth.ui.models import ModelLoader, model_names
 from napari_histosynth.ui.opening import CanvasOpener
 from napari_histosynth.ui.painter import Painter
 from napari_histosynth.ui.palette import KEYS_NOTE, Palette, choose_class
@@ -55,7 +56,8 @@ class PaintDock(QWidget):
         self.setObjectName("histosynth-paint")
         # napari hands plugins a proxy, and layers had through it are not those that events and lists hold
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.painter = Painter(self.viewer)
+        self.loader = ModelLoader()
+        self.painter = Painter(self.viewer, self.loader)
         self.opener = CanvasOpener(self.painter, self)
         self._flat_guard = FlatGuard(self.painter, self)
         self._unbind: Callable[[], None] | None = None
@@ -109,6 +111,7 @@ class PaintDock(QWidget):
         column.addWidget(heading("Model"))
         column.addLayout(row(self.models, self.choose_folder))
         column.addWidget(self.model_line)
+        column.addWidget(folded("Advanced", AdvancedPanel(self.painter, self.loader)))
 
     def _add_canvas(self, column: QVBoxLayout) -> None:
         """Add the ways to a canvas, and its size."""
