@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -248,6 +250,23 @@ def malformed(name: str, folder: Path) -> tuple[Path, str]:
     if name == "empty zarr":
         zarr_path.mkdir()
         return zarr_path, "is no zarr group"
+    if name == "png bomb":
+        header = struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 3, 0, 0, 0)
+        chunk = b"IHDR" + header
+        framed = struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + framed)
+        return folder / "a.png", "2,147,483,647 x 2,147,483,647 px"
+    if name == "zarr bomb":
+        save_ome_zarr(zarr_path, None, np.zeros((8, 8), int), COLON)
+        about = zarr_path / "0" / "zarr.json"
+        record = json.loads(about.read_text())
+        record["shape"] = [10**6, 10**6]
+        about.write_text(json.dumps(record))
+        return zarr_path, "1,000,000 x 1,000,000 px"
+    if name == "geojson bomb":
+        note = {"size": [1, 10**9], "scheme": "colon-3"}
+        geojson.write_text(json.dumps({"type": "FeatureCollection", "features": [], "histosynth": note}))
+        return geojson, "1,000,000,000 x 1 px"
     if name == "missing zarr":
         return zarr_path, "there is no such folder"
     raise AssertionError(name)
@@ -269,6 +288,9 @@ def malformed(name: str, folder: Path) -> tuple[Path, str]:
         "plain array",
         "foreign group",
         "empty zarr",
+        "png bomb",
+        "zarr bomb",
+        "geojson bomb",
         "missing zarr",
     ],
 )

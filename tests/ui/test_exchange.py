@@ -322,6 +322,38 @@ def test_a_field_of_a_slide_becomes_the_canvas(
     field = viewer.layers["slide at 300, 240"]
     assert field.data.shape == (160, 200, 3)
     assert field.metadata["histosynth"]["provenance"]["synthetic"] is False
+    assert viewer.layers.selection.active is dock.painter.stage.labels
+
+
+def test_the_look_of_the_field_is_laid_on_the_canvas_for_all_to_see(
+    open_dock: Callable[..., Any],
+    wait: Any,
+    viewer: Any,
+    slide_layer: Any,
+    model: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    latent = np.full(model.latent_size, 0.25, np.float32)
+    monkeypatch.setattr("napari_histosynth.paint.inputs.latent_of_picture", lambda *_: latent)
+    dock = open_dock()
+    viewer.layers.selection.active = slide_layer
+    panel = dock.opener.open_field_panel()
+    assert not panel.look.isEnabled()  # the tiny model has no encoder
+    panel.look.setChecked(True)
+    panel.size_fields.set_shape((128, 128))
+    panel.take()
+    wait(lambda: dock.painter.stage is not None and not dock.painter.desk.placed.is_plain)
+    wait(lambda: not dock.painter.is_drawing)
+    (look,) = dock.look_map.looks.entries
+    assert look.name.startswith("slide at")
+    np.testing.assert_array_equal(look.latent, latent)
+    from napari_histosynth.paint.canvas import Canvas
+
+    labels, seeds = dock.painter.stage.labels.data, dock.painter.looks.present
+    whole = Canvas(model, labels, latent=latent, seed=seeds.seed).render()
+    np.testing.assert_allclose(dock.painter.stage.pixels.astype(int), whole, atol=1)
+    record = dock.painter.stage.picture.metadata["histosynth"]["provenance"]
+    assert record["extra"]["looks"][0]["picture"] == look.name
 
 
 def test_the_visible_part_sets_the_size(open_dock: Callable[..., Any], viewer: Any, slide_layer: Any) -> None:

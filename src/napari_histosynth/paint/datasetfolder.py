@@ -260,6 +260,12 @@ def _card(settings: DatasetSettings, card: ModelCard, rows: list[dict[str, Any]]
     shown = ", ".join(sources[:12]) + (f" and {len(sources) - 12} more" if len(sources) > 12 else "")
     stain = "none" if settings.stain == 0 else f"{settings.stain:g} (share of the optical density)"
     terms = card.terms or "those of the model"
+    splitting = ""
+    if any(layout.path for layout in settings.layouts):
+        splitting = (
+            " Rows of one `layout` are cuts of one label map: keep them on one side of\na split (`table = "
+            '"manifest.csv"`, `name_column = "name"`, `group_column = "layout"`).'
+        )
     return f"""# Synthetic H&E with label maps
 
 **All pictures are synthetic**: drawn by a network, not photographed, and of no patient. For research and
@@ -279,8 +285,7 @@ teaching, never for diagnosis.
 | seed | {settings.seed} |
 
 `manifest.csv` has a row for each pair: layout and place, turns, seeds, hashes of latent, weights and files,
-and the share of each class. Rows of one `layout` are cuts of one label map: keep them on one side of a split
-(`table = "manifest.csv"`, `name_column = "name"`, `group_column = "layout"`).
+and the share of each class.{splitting}
 
 Every file says the same in its text chunk `histosynth`. The same settings give the same bytes, whatever the
 number of workers.

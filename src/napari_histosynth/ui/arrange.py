@@ -47,6 +47,17 @@ def overlaid(viewer: Any, labels: Any) -> None:
     labels.opacity = OVERLAY_OPACITY
 
 
+def show_canvas(viewer: Any, labels: Any) -> None:
+    """Show all of a canvas, also where a larger layer, such as a slide, is there, too."""
+    viewer.reset_view()
+    low, high = viewer.layers.extent.world
+    own_low, own_high = labels.extent.world
+    whole, own = (high - low)[-2:], (own_high - own_low)[-2:]
+    # what fits all layers fits the canvas alone when it is this much closer
+    viewer.camera.zoom *= float(min(all_ / one for all_, one in zip(whole, own, strict=True)))
+    viewer.camera.center = (*viewer.camera.center[:-2], *((own_low + own_high) / 2)[-2:])
+
+
 def is_side_by_side(viewer: Any) -> bool:
     """Return whether layers lie side by side."""
     return bool(grid_of(viewer).enabled)

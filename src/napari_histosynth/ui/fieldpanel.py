@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
@@ -22,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_histosynth.core.errors import HistosynthError, ImageError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui import fieldwork
+from napari_histosynth.ui.arrange import show_canvas
 from napari_histosynth.ui.layers import picture_layer_arguments, without_clashing_units
 from napari_histosynth.ui.newcanvas import SizeFields
 from napari_histosynth.ui.slidefield import (
@@ -34,6 +36,9 @@ from napari_histosynth.ui.slidefield import (
     window_of,
 )
 
+if TYPE_CHECKING:
+    from napari_histosynth.paint.lookfile import LookPlan
+
 _UNKNOWN_SCALE = 0.5  # um per px of a 20x objective, offered where the slide does not say
 
 
@@ -44,16 +49,20 @@ class FieldPanel(QWidget):
     ----------
     painter : Painter
         Gets the canvas; its model sets the scale.
+    lay_looks : callable
+        Lays a plan of looks on the canvas.
     parent : QWidget, optional
         Qt parent.
     """
 
     _progressed = Signal(float)
 
-    def __init__(self, painter: Any, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, painter: Any, lay_looks: Callable[[LookPlan], None], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("histosynth-field")
-        self._painter = painter
+        self._painter, self._lay_looks = painter, lay_looks
         self._slide: Slide | None = None
         self._rectangle: Any = None
         self._cancel = threading.Event()
@@ -231,8 +240,10 @@ class FieldPanel(QWidget):
         arguments["metadata"] = {"histosynth": {"provenance": made.provenance.to_dict()}}
         viewer.add_image(made.picture, **without_clashing_units(arguments, viewer.layers))
         painter.new_canvas(made.labels)
-        if made.latent is not None:
-            fieldwork.take_look(painter, made)
+        show_canvas(viewer, painter.stage.labels)
+        plan = fieldwork.look_plan(made, painter.model.um_per_px)
+        if plan is not None:
+            self._lay_looks(plan)
 
     def _failed(self, sentence: str) -> None:
         self._rest()

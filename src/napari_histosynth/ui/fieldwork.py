@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from napari_histosynth.core.tissue import Labels, convert_labels
 from napari_histosynth.io import Loaded, read_field
 
 if TYPE_CHECKING:
+    from napari_histosynth.paint.lookfile import LookPlan
     from napari_histosynth.paint.model import PaintModel
 
 LEAST, LARGEST = 64, 16_384
@@ -109,18 +110,13 @@ def work(
     return Made(labels, picture, latent, made, f"{order.name} at {x0}, {y0}")
 
 
-def take_look(painter: Any, made: Made) -> None:
-    """Draw the canvas in the look of the field: one look, laid over all of it."""
-    from napari_histosynth.paint.lookfile import DEFAULT_WIDTH_UM, NamedLook
+def look_plan(made: Made, um_per_px: float) -> LookPlan | None:
+    """Return what draws a canvas in the look of its field: that look at one point, so everywhere."""
+    from napari_histosynth.paint.lookfile import LookPlan, NamedLook
     from napari_histosynth.paint.lookmap import Place
-    from napari_histosynth.ui.lookdesk import PlacedLooks
 
-    assert made.latent is not None
+    if made.latent is None:
+        return None
     height, width = made.labels.shape
-    painter.desk.placed = PlacedLooks(
-        looks=(NamedLook(made.latent, made.name, None, made.name),),
-        places=(Place(height / 2, width / 2, 1),),
-        width_um=DEFAULT_WIDTH_UM,
-        model_sha256=painter.model.sha256,
-    )
-    painter.redraw_looks()
+    look = NamedLook(made.latent, made.name, None, made.name)
+    return LookPlan(um_per_px, (look,), (Place(height / 2, width / 2, 1),))

@@ -214,6 +214,13 @@ class LookMapper(QObject):
             self.painter.failed.emit,
         )
 
+    def lay(self, plan: LookPlan) -> None:
+        """Lay looks on the canvas, in place of those that are there; the canvas stays selected."""
+        stage = self.painter.stage
+        if stage is not None:
+            self._take(plan, stage)
+            self.painter.viewer.layers.selection.active = stage.labels
+
     def _take(self, plan: LookPlan, stage: Any) -> None:
         """Lay out a plan that was read."""
         if self.painter.stage is not stage:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QDialog, QFileDialog, QMenu, QWidget
+from qtpy.QtWidgets import QDialog, QFileDialog, QMenu
 
 from napari_histosynth.core.errors import HistosynthError
 from napari_histosynth.core.tissue import Labels
@@ -19,6 +19,9 @@ from napari_histosynth.ui.layers import METADATA_KEY, extent_of_layer
 from napari_histosynth.ui.newcanvas import BlankDialog, ImportDialog
 from napari_histosynth.ui.originmark import keep_origin
 from napari_histosynth.ui.painter import Painter
+
+if TYPE_CHECKING:
+    from napari_histosynth.ui.paint import PaintDock
 
 LABEL_FILES = (
     "Label maps (*.png *.tif *.tiff *.geojson *.json *.bmp *.gif *.webp);;"
@@ -37,11 +40,11 @@ class CanvasOpener(QObject):
     ----------
     painter : Painter
         What paints.
-    window : QWidget
-        Parent of the dialogs.
+    window : PaintDock
+        Parent of the dialogs; has the looks on the canvas.
     """
 
-    def __init__(self, painter: Painter, window: QWidget) -> None:
+    def __init__(self, painter: Painter, window: PaintDock) -> None:
         super().__init__(window)
         self._painter, self._window = painter, window
         keep_origin(painter)
@@ -158,7 +161,7 @@ class CanvasOpener(QObject):
 
         if self._model_or_say() is None:
             return None
-        panel = FieldPanel(self._painter)
+        panel = FieldPanel(self._painter, self._window.look_map.lay)
         self._painter.viewer.window.add_dock_widget(panel, name="Field of a slide", area="left")
         return panel
 
