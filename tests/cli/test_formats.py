@@ -251,11 +251,14 @@ def malformed(name: str, folder: Path) -> tuple[Path, str]:
         zarr_path.mkdir()
         return zarr_path, "is no zarr group"
     if name == "png bomb":
-        header = struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 3, 0, 0, 0)
-        chunk = b"IHDR" + header
-        framed = struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + framed)
-        return folder / "a.png", "2,147,483,647 x 2,147,483,647 px"
+        header = b"IHDR" + struct.pack(">IIBBBBB", 10**9, 10**9, 8, 2, 0, 0, 0)
+        data = b"IDAT" + zlib.compress(b"\0" * 1000)
+        chunks = [
+            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            for chunk in (header, data)
+        ]
+        (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+        return folder / "a.png", "1,000,000,000 x 1,000,000,000 px"
     if name == "zarr bomb":
         save_ome_zarr(zarr_path, None, np.zeros((8, 8), int), COLON)
         about = zarr_path / "0" / "zarr.json"

@@ -54,8 +54,10 @@ def show_canvas(viewer: Any, labels: Any) -> None:
     own_low, own_high = labels.extent.world
     whole, own = (high - low)[-2:], (own_high - own_low)[-2:]
     # what fits all layers fits the canvas alone when it is this much closer
-    viewer.camera.zoom *= float(min(all_ / one for all_, one in zip(whole, own, strict=True)))
-    viewer.camera.center = (*viewer.camera.center[:-2], *((own_low + own_high) / 2)[-2:])
+    scene = getattr(viewer, "scene", None)  # napari 0.9 keeps the camera there
+    camera = viewer.camera if scene is None else scene.camera
+    camera.zoom *= float(min(all_ / one for all_, one in zip(whole, own, strict=True)))
+    camera.center = (*camera.center[:-2], *((own_low + own_high) / 2)[-2:])
 
 
 def is_side_by_side(viewer: Any) -> bool:
