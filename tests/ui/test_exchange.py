@@ -352,6 +352,8 @@ def test_the_look_of_the_field_is_laid_on_the_canvas_for_all_to_see(
     labels, seeds = dock.painter.stage.labels.data, dock.painter.looks.present
     whole = Canvas(model, labels, latent=latent, seed=seeds.seed).render()
     np.testing.assert_allclose(dock.painter.stage.pixels.astype(int), whole, atol=1)
+    assert not dock.look_map.points.visible
+    assert dock.side_by_side.isChecked()
     record = dock.painter.stage.picture.metadata["histosynth"]["provenance"]
     assert record["extra"]["looks"][0]["picture"] == look.name
 

@@ -215,11 +215,19 @@ class LookMapper(QObject):
         )
 
     def lay(self, plan: LookPlan) -> None:
-        """Lay looks on the canvas, in place of those that are there; the canvas stays selected."""
+        """Lay looks on the canvas, in place of those that are there; it stays selected, its points hidden."""
         stage = self.painter.stage
-        if stage is not None:
+        if stage is None:
+            return
+        before = self.blockSignals(True)  # nobody is about to place anything
+        try:
             self._take(plan, stage)
-            self.painter.viewer.layers.selection.active = stage.labels
+        finally:
+            self.blockSignals(before)
+        if self.points is not None:
+            self.points.visible = False
+        self.painter.viewer.layers.selection.active = stage.labels
+        self.changed.emit()
 
     def _take(self, plan: LookPlan, stage: Any) -> None:
         """Lay out a plan that was read."""
