@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_histosynth.core.errors import TrainingError
 
 
-class _Section(BaseModel):
+Config = TypeVar("Config", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """A table of a configuration: no key that is not known."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """The model to make."""
 
     name: str
@@ -28,7 +33,7 @@ class ModelSection(_Section):
     start: str = ""  # name or folder of a model to begin with; empty begins with random weights
 
 
-class SourceSection(_Section):
+class SourceSection(Section):
     """One of several sources of pictures (:mod:`napari_histosynth.paint.sources`)."""
 
     kind: Literal["folder", "glas", "ebhi-seg", "colon-slides"] = "folder"
@@ -44,7 +49,7 @@ class SourceSection(_Section):
     epithelium: str = ""  # folder of masks where the pictures have none; beside this TOML
 
 
-class DataSection(_Section):
+class DataSection(Section):
     """Where pictures come from, who is held out, how they are varied."""
 
     sources: tuple[SourceSection, ...] = ()  # instead of one folder
@@ -58,7 +63,7 @@ class DataSection(_Section):
     jitter: float = Field(0.06, ge=0)
 
 
-class LossSection(_Section):
+class LossSection(Section):
     """Weights of the losses (paper, section 2.3; what the paper leaves out is said in the comments)."""
 
     adversarial: Literal["hinge", "least-squares"] = "hinge"
@@ -70,7 +75,7 @@ class LossSection(_Section):
     prior: float = Field(0.25, ge=0, lt=1)  # share of a batch in random looks instead of encoded ones
 
 
-class OptimizerSection(_Section):
+class OptimizerSection(Section):
     """Adam and its schedule."""
 
     learning_rate: float = Field(2e-4, gt=0)
@@ -80,7 +85,7 @@ class OptimizerSection(_Section):
     average: float = 0.999
 
 
-class DiscriminatorSection(_Section):
+class DiscriminatorSection(Section):
     """Widths of the discriminators."""
 
     widths: tuple[int, ...] = (32, 64, 128, 192)
@@ -89,7 +94,7 @@ class DiscriminatorSection(_Section):
     instance_norm: tuple[bool, bool] = (True, False)
 
 
-class LoopSection(_Section):
+class LoopSection(Section):
     """Length and size of the run."""
 
     steps: int = Field(gt=0)
@@ -101,7 +106,7 @@ class LoopSection(_Section):
     seed: int = 0
 
 
-class CardSection(_Section):
+class CardSection(Section):
     """What the model's card must say about the data."""
 
     data: str = ""
@@ -110,7 +115,7 @@ class CardSection(_Section):
     citation: str = ""
 
 
-class PaintConfig(_Section):
+class PaintConfig(Section):
     """A whole run: model, data, losses, optimizer, discriminators, loop, card."""
 
     model: ModelSection
@@ -123,7 +128,20 @@ class PaintConfig(_Section):
 
 
 def read_config(path: Path) -> PaintConfig:
+    """Read and check the configuration of a paint training; see :func:`read_toml`."""
+    config = read_toml(path, PaintConfig)
+    return config.model_copy(update={"data": _beside(config.data, path.parent)})
+
+
+def read_toml(path: Path, kind: type[Config]) -> Config:
     """Read and check a training configuration.
+
+    Parameters
+    ----------
+    path : Path
+        TOML file.
+    kind : type
+        What it configures.
 
     Raises
     ------
@@ -132,7 +150,7 @@ def read_config(path: Path) -> PaintConfig:
     """
     try:
         with path.open("rb") as file:
-            config = PaintConfig.model_validate(tomllib.load(file))
+            return kind.model_validate(tomllib.load(file))
     except OSError as error:
         raise TrainingError(f"The configuration {path} cannot be read: {error.strerror}.") from error
     except tomllib.TOMLDecodeError as error:
@@ -141,7 +159,6 @@ def read_config(path: Path) -> PaintConfig:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise TrainingError(f"In the configuration {path}, {key!r} is wrong: {first['msg']}.") from error
-    return config.model_copy(update={"data": _beside(config.data, path.parent)})
 
 
 def _beside(data: DataSection, folder: Path) -> DataSection:

@@ -54,6 +54,28 @@ def resample_labels(labels: npt.NDArray[np.uint8], shape: tuple[int, int]) -> np
     return resampled
 
 
+def resize_labels(
+    labels: npt.NDArray[np.uint8], box: tuple[float, float, float, float], shape: tuple[int, int]
+) -> npt.NDArray[np.uint8]:
+    """Enlarge or reduce a part of a label map; see :func:`resample_labels`.
+
+    Parameters
+    ----------
+    labels : ndarray
+        uint8 (y, x), the part and what the filter sees around it.
+    box : tuple of float
+        The part: left, top, right, bottom, in pixels of ``labels``.
+    shape : tuple of int
+        Height and width wanted.
+
+    Returns
+    -------
+    ndarray
+        uint8 of that shape.
+    """
+    return _greatest(labels, shape, box)
+
+
 def resize_rows(
     rgb: npt.NDArray[np.uint8], box: tuple[float, float, float, float], shape: tuple[int, int]
 ) -> npt.NDArray[np.uint8]:
@@ -127,6 +149,8 @@ def _greatest(
         return winner
     best = np.full(shape, -np.inf, np.float32)
     height, width = box[3] - box[1], box[2] - box[0]
+    # PIL checks the box to the last bit
+    box = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], labels.shape[1]), min(box[3], labels.shape[0]))
     blur = (_BLUR_PX * (shape[0] > height), _BLUR_PX * (shape[1] > width))
     for value in present:
         mask = (labels == value).astype(np.float32)

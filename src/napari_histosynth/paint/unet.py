@@ -12,12 +12,14 @@ depend on the window it is seen in.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 #: Pixels a side that are folded into channels.
 FOLD = 2
@@ -86,6 +88,14 @@ class SegmentationNet(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = block(torch.cat([x, skip], 1))
         return F.pixel_shuffle(self.verdict(x), FOLD)
+
+    def frozen(self) -> SegmentationNet:
+        """Return a copy that is ready to use: normalization folded into the convolutions, no gradients."""
+        twin = copy.deepcopy(self).eval().requires_grad_(False)
+        for block in (*twin.down, *twin.up):
+            for layer in (block.enter, block.residue[0], block.residue[2]):
+                layer[0], layer[1] = fuse_conv_bn_eval(layer[0], layer[1]), nn.Identity()
+        return twin
 
     def _reads(self, at: int) -> tuple[int, int]:
         """Return the first and last pixel of a row that the pixel ``at`` of it depends on."""

@@ -65,10 +65,11 @@ class ModelLoader:
 
 
 def model_names() -> list[str]:
-    """Return the names of the models that can be found, the favorite first."""
+    """Return the names of the models that draw and can be found, the favorite first."""
     from napari_histosynth.zoo import list_models
 
-    return sorted((folder.name for folder in list_models()), key=lambda name: (name != FAVORITE, name))
+    names = (folder.name for folder in list_models(draws=True))
+    return sorted(names, key=lambda name: (name != FAVORITE, name))
 
 
 def engine_maker(model: PaintModel, look: Look, desk: LookDesk) -> Callable[[Labels], Canvas]:

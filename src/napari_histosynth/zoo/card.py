@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from napari_histosynth.core.errors import ModelError
 
@@ -20,17 +20,18 @@ class ModelCard(BaseModel):
     name : str
         What the model is called: letters, digits, dots, hyphens and underscores.
     system : str
-        The published system that it belongs to: "shi-gan".
+        What it does: "shi-gan" draws H&E from label maps, "segmenter" makes label maps of H&E.
     preset : str
-        "local" (every pixel depends on a known neighborhood) or "paper" (the released architecture).
+        "local" (every pixel depends on a known neighborhood) or "paper" (the released architecture); of a
+        segmenter "unet".
     scheme : str
         Tissue scheme of its labels: a built-in name, or a TOML file that lies beside the card.
     um_per_px : float
         Micrometers per pixel of its pictures, above 0.
     latent_size : int
-        Components of the latent, at least 1.
+        Components of the latent, at least 1; 0 of a segmenter, which has none.
     architecture : dict
-        Keyword arguments of the generator, over its preset's own. ``n_classes`` stands here where the network
+        Keyword arguments of the network, over its preset's own. ``n_classes`` stands here where the network
         takes more label channels than the scheme has classes; the surplus channels are zero.
     sha256 : str
         Of ``weights.safetensors``, 64 lowercase hexadecimal digits; empty until the folder is written.
@@ -51,11 +52,11 @@ class ModelCard(BaseModel):
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str = ""
-    system: Literal["shi-gan"] = "shi-gan"
-    preset: Literal["local", "paper"]
+    system: Literal["shi-gan", "segmenter"] = "shi-gan"
+    preset: Literal["local", "paper", "unet"]
     scheme: str = Field(min_length=1)
     um_per_px: float = Field(gt=0, allow_inf_nan=False)
-    latent_size: int = Field(ge=1)
+    latent_size: int = Field(ge=0)
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     data: str = ""
     trained: str = ""
@@ -65,6 +66,25 @@ class ModelCard(BaseModel):
     architecture: dict[str, Any] = Field(default_factory=dict)
     repeats: tuple[str, ...] | None = None
     metrics: dict[str, float | str] = Field(default_factory=dict)
+
+    @field_validator("preset")
+    @classmethod
+    def _preset_of_system(cls, preset: str, info: ValidationInfo) -> str:
+        if "system" in info.data and (preset == "unet") != (info.data["system"] == "segmenter"):
+            raise ValueError('a segmenter has the preset "unet", a model that draws "local" or "paper"')
+        return preset
+
+    @field_validator("latent_size")
+    @classmethod
+    def _latent_of_preset(cls, latent_size: int, info: ValidationInfo) -> int:
+        if "preset" in info.data and (latent_size == 0) != (info.data["preset"] == "unet"):
+            raise ValueError("a model that draws has a latent of at least 1, a segmenter one of 0")
+        return latent_size
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model draws H&E, rather than naming what is in it."""
+        return self.system != "segmenter"
 
     @classmethod
     def read(cls, path: str | Path) -> ModelCard:
@@ -120,5 +140,6 @@ def _first_fault(error: ValidationError) -> str:
         return f"the field '{field}' is unknown, remove it or mend its spelling"
     if field == "format":
         return f"its format is {fault['input']!r} and this version reads format 1, update napari-histosynth"
-    message = fault["msg"][:1].lower() + fault["msg"][1:]
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
     return f"'{field}' is {fault['input']!r}, but {message}"

@@ -108,8 +108,13 @@ class ModelFolder:
         Raises
         ------
         ModelError
-            If the scheme is unknown, or has more classes than the generator has label channels.
+            If the model draws nothing, or its scheme is unknown or has more classes than the generator has
+            label channels.
         """
+        if not self.card.draws:
+            raise ModelError(
+                f"{self.where} makes label maps of H&E and draws none itself; choose a model that draws."
+            )
         n_classes = self.scheme().n_classes
         arguments = {"n_classes": n_classes, **self.card.architecture}
         if not isinstance(arguments["n_classes"], int) or arguments["n_classes"] < n_classes:
@@ -130,7 +135,10 @@ class ModelFolder:
             If the scheme is unknown, the weights are missing, truncated or not safetensors, or their hash is
             not the card's.
         """
-        self.generator_arguments()
+        if self.card.draws:
+            self.generator_arguments()
+        else:
+            self.scheme()
         read_header(self.weights_path, self.where)
         if not self.card.sha256:
             raise ModelError(f"{self.where} has no sha256 in its {CARD_NAME}; add that of {WEIGHTS_NAME}.")
@@ -148,7 +156,7 @@ class ModelFolder:
         -------
         dict of str to Tensor
             On the CPU; floating point ones as float32, integers as stored. Names start with ``generator.``,
-            ``encoder.`` or ``latent.``.
+            ``encoder.`` or ``latent.``, of a segmenter with ``segmenter.``.
 
         Raises
         ------
@@ -165,8 +173,8 @@ class ModelFolder:
         -------
         dict
             ``name``, ``title``, ``system``, ``preset``, ``scheme``, ``um_per_px``, ``latent_size``,
-            ``parameters`` (of the generator) and ``megabytes`` (10^6, of the weights), both None where the
-            weights are missing or damaged, ``license``, ``sha256`` and ``path``.
+            ``parameters`` (of the generator or segmenter) and ``megabytes`` (10^6, of the weights), both None
+            where the weights are missing or damaged, ``license``, ``sha256`` and ``path``.
         """
         card = self.card
         parameters: int | None = None
@@ -181,7 +189,7 @@ class ModelFolder:
                 math.prod(tensor.shape)
                 for name, tensor in header.items()
                 # running statistics are state, not parameters
-                if name.startswith("generator.")
+                if name.startswith(("generator.", "segmenter."))
                 and ".running_" not in name
                 and tensor.dtype.startswith(("F", "BF"))
             )
@@ -225,13 +233,17 @@ def model_roots() -> list[Path]:
     return roots
 
 
-def list_models(on_error: Callable[[Path, ModelError], None] | None = None) -> list[ModelFolder]:
+def list_models(
+    on_error: Callable[[Path, ModelError], None] | None = None, *, draws: bool | None = None
+) -> list[ModelFolder]:
     """List the models that can be found by name.
 
     Parameters
     ----------
     on_error : callable, optional
         Told the folder and the error of each model whose card is not valid; such models are left out.
+    draws : bool, optional
+        True for the models that draw H&E alone, False for those that make label maps of it.
 
     Returns
     -------
@@ -247,7 +259,7 @@ def list_models(on_error: Callable[[Path, ModelError], None] | None = None) -> l
                 on_error(path, error)
         else:
             found.setdefault(folder.name, folder)
-    return list(found.values())
+    return [folder for folder in found.values() if draws in (None, folder.card.draws)]
 
 
 def find_model(name_or_path: str | Path) -> ModelFolder:
