@@ -11,7 +11,7 @@ import typer
 from napari_histosynth.cli.console import complain, help_text, remark, results, say, waiting
 
 app = typer.Typer(
-    help=help_text("""The models that can draw: list, show, verify, import.
+    help=help_text("""The models that draw H&E or label it: list, show, verify, import.
 
 A model is a folder with model.toml, weights.safetensors and card.md. It is found by name in
 $HISTOSYNTH_MODELS, in your own folder of models and in the package, and anywhere by its path."""),
@@ -23,7 +23,7 @@ LIST_HELP = help_text("""List the models that are found by name.
 \b
 $ histosynth models list""")
 
-SHOW_HELP = help_text("""Show a model's card: what it draws, its training data, its terms.
+SHOW_HELP = help_text("""Show a model's card: what it does, its training data, its terms.
 
 \b
 $ histosynth models show colon-3class""")
@@ -66,6 +66,7 @@ def list_command() -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("name", no_wrap=True)
     table.add_column("title")
+    table.add_column("does")
     table.add_column("system")
     table.add_column("um/px", justify="right")
     table.add_column("scheme")
@@ -81,6 +82,7 @@ def list_command() -> None:
         table.add_row(
             folder.name,
             folder.card.title,
+            "draws" if folder.card.draws else "labels",
             f"{folder.card.system} ({folder.card.preset})",
             f"{folder.card.um_per_px:g}",
             folder.card.scheme,
@@ -113,7 +115,7 @@ def show(name: ModelName) -> None:
         "system": f"{card.system}, {card.preset} preset",
         "scheme": f"{card.scheme}: {', '.join(scheme.names)}",
         "scale": f"{card.um_per_px:g} um/px",
-        "latent size": card.latent_size,
+        "latent size": card.latent_size or None,
         "parameters": None if facts["parameters"] is None else f"{facts['parameters']:,}",
         "weights": "missing"
         if facts["megabytes"] is None
@@ -154,9 +156,14 @@ def verify(
             folder = find_model(name)
             folder.verify()  # the cheap half first: it says best what is wrong with a file
             with waiting(f"Reading {folder.name}"):
-                from napari_histosynth.paint.model import load_model
+                if folder.card.draws:
+                    from napari_histosynth.paint.model import load_model
 
-                load_model(folder.path, device="cpu", precision="fp32")
+                    load_model(folder.path, device="cpu", precision="fp32")
+                else:
+                    from napari_histosynth.paint.segment import load_segmenter
+
+                    load_segmenter(folder.path, device="cpu", precision="fp32")
         except ModelError as error:
             broken.append(str(error))
         else:

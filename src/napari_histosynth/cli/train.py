@@ -23,30 +23,47 @@ $ histosynth train paint --config my.toml --data my-slides --steps 2000
 Needs the extra 'train': pip install 'napari-histosynth\\[train]'. A GPU helps; two CPU cores take hours.""")
 
 
-@app.callback()
-def group() -> None:
-    """Keep ``paint`` a command of its own: there is only one so far."""
+SEGMENT_HELP = help_text("""Train a model that makes label maps of H&E.
+
+DIR holds images/ and either masks/ (not black where glands are, lumen included) or labels/ (label maps),
+files of the same names. A run that was stopped goes on where its last checkpoint is.
+
+\b
+$ histosynth train segment --config models/gland-segmenter/train.toml --data glas
+
+Needs the extra 'train': pip install 'napari-histosynth\\[train]'. Two CPU cores take a quarter of an hour.""")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", metavar="TOML", help="What to train, and how: see docs/training.md.")
+]
+RunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", metavar="DIR", help="Where checkpoint, losses and samples go. runs/NAME by default."
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Model folder to write at the end. RUN/model by default."),
+]
+StepsOption = Annotated[
+    int | None, typer.Option("--steps", min=1, help="Length of the run, instead of the TOML's.")
+]
+WhereOption = Annotated[str, typer.Option("--device", help="Where to compute: auto, cpu, cuda, mps.")]
+ThreadsOption = Annotated[
+    int, typer.Option("--threads", min=0, help="CPU threads; 0 leaves the choice to torch.")
+]
 
 
 @app.command("paint", help=PAINT_HELP)
 def paint(
-    config: Annotated[
-        Path, typer.Option(metavar="TOML", help="What to train, and how: see docs/training.md.")
-    ],
+    config: ConfigOption,
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with images/ and labels/ or masks/.")],
-    run: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where checkpoint, losses and samples go. runs/NAME by default."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Model folder to write at the end. RUN/model by default."),
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Length of the run, instead of the TOML's.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, mps.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves the choice to torch.")] = 0,
+    run: RunOption = None,
+    out: OutOption = None,
+    steps: StepsOption = None,
+    device: WhereOption = "auto",
+    threads: ThreadsOption = 0,
 ) -> None:
     """Run ``histosynth train paint``; see :data:`PAINT_HELP`."""
     from napari_histosynth.paint.config import read_config
@@ -57,3 +74,24 @@ def paint(
     from napari_histosynth.paint.fit import train_paint
 
     train_paint(config, data, run, out, steps=steps, device=device, threads=threads, say=say)
+
+
+@app.command("segment", help=SEGMENT_HELP)
+def segment(
+    config: ConfigOption,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder with images/ and masks/ or labels/.")],
+    run: RunOption = None,
+    out: OutOption = None,
+    steps: StepsOption = None,
+    device: WhereOption = "auto",
+    threads: ThreadsOption = 0,
+) -> None:
+    """Run ``histosynth train segment``; see :data:`SEGMENT_HELP`."""
+    from napari_histosynth.paint.segment_config import read_segment_config
+
+    if run is None:
+        run = Path("runs", read_segment_config(config).model.name)
+
+    from napari_histosynth.paint.segment_training import train_segmenter
+
+    train_segmenter(config, data, run, out, steps=steps, device=device, threads=threads, say=say)
