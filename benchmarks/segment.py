@@ -47,9 +47,10 @@ def quality(segmenter: Segmenter, exemplars: list[Exemplar], console: Console) -
     counts = np.zeros((4, 4), np.int64)
     dices, both, total = [], 0, 0
     for one in exemplars:
-        truth, found = labels_of(one.regions), segmenter.segment(one.image, segmenter.um_per_px)
+        regions = segmenter.regions(one.image, segmenter.um_per_px)
+        truth, found = labels_of(one.regions), labels_of(regions)
         counts += np.bincount(4 * truth.ravel().astype(int) + found.ravel(), minlength=16).reshape(4, 4)
-        glands, mine = glands_of(one.regions), segmenter.glands(one.image, segmenter.um_per_px)
+        glands, mine = glands_of(one.regions), glands_of(regions)
         hit, sizes = (glands & mine).sum(), glands.sum() + mine.sum()
         dices.append(2 * hit / max(sizes, 1))
         both, total = both + hit, total + sizes

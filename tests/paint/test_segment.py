@@ -12,7 +12,7 @@ from torch import nn
 from napari_histosynth.core.errors import Cancelled, DeviceError, ImageError, ModelError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.model import load_model
-from napari_histosynth.paint.regions import N_LOGITS
+from napari_histosynth.paint.regions import N_LOGITS, glands_of
 from napari_histosynth.paint.segment import Segmenter, load_segmenter
 from napari_histosynth.paint.unet import SegmentationNet
 from napari_histosynth.zoo import ModelCard, write_folder
@@ -98,7 +98,7 @@ def test_a_picture_in_other_pixels_gives_the_same_tissue(segmenter: Segmenter, p
 
 
 def test_glands_hold_the_epithelium_and_none_of_the_stroma(segmenter: Segmenter, picture: np.ndarray) -> None:
-    labels, glands = segmenter.segment(picture, 0.5), segmenter.glands(picture, 0.5)
+    labels, glands = segmenter.segment(picture, 0.5), glands_of(segmenter.regions(picture, 0.5))
     assert glands[labels == 2].all()
     assert not glands[labels == 1].any()
 

@@ -66,7 +66,7 @@ def model() -> Any:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Collect what is told to the user, as (kind, sentence), instead of showing it."""
     sentences: list[tuple[str, str]] = []
-    for module in ("paint", "opening"):
+    for module in ("paint", "opening", "fromhe"):
         for kind in ("error", "info", "warning"):
             name = f"napari_histosynth.ui.{module}.show_{kind}"
             monkeypatch.setattr(name, lambda text, kind=kind: sentences.append((kind, text)), raising=False)

@@ -9,7 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from napari_histosynth import __version__
-from napari_histosynth.cli import dataset, demo, draw, edit, evaluate, evaluate_flat, field, models, train
+from napari_histosynth.cli import (
+    dataset,
+    demo,
+    draw,
+    edit,
+    evaluate,
+    evaluate_flat,
+    field,
+    models,
+    segment,
+    train,
+)
 from napari_histosynth.cli.console import complain, help_text
 from napari_histosynth.core.errors import HistosynthError
 
@@ -77,6 +88,7 @@ def root(
 
 app.command("render", help=draw.RENDER_HELP)(draw.render)
 app.command("labels", help=draw.LABELS_HELP)(draw.labels)
+app.command("segment", help=segment.SEGMENT_HELP)(segment.segment)
 app.command("edit", help=edit.EDIT_HELP)(edit.edit)
 app.command("field", help=field.FIELD_HELP)(field.field)
 app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)

@@ -47,7 +47,8 @@ is written into OUT, and with --json also into OUT.json. OUT is replaced as a wh
 LABELS_HELP = help_text("""Make a label map from H&E.
 
 Background is what is as bright as glass, nuclei are found by color deconvolution, and epithelium is where
-the mask is not black (without a mask there is none). The recipe is that of SHI-GAN, section 2.1.
+the mask is not black. Without a mask there is none: 'histosynth segment' finds it by a network, in colon.
+The recipe is that of SHI-GAN, section 2.1.
 
 \b
 $ histosynth labels he.png -o labels.png --mask glands.png --um-per-px 0.62

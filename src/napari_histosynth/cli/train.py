@@ -31,7 +31,7 @@ files of the same names. A run that was stopped goes on where its last checkpoin
 \b
 $ histosynth train segment --config models/gland-segmenter/train.toml --data glas
 
-Needs the extra 'train': pip install 'napari-histosynth\\[train]'. Two CPU cores take a quarter of an hour.""")
+Needs the extra 'train': pip install 'napari-histosynth\\[train]'. Two CPU cores take 15 minutes.""")
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", metavar="TOML", help="What to train, and how: see docs/training.md.")

@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_histosynth.core.errors import TrainingError
 
-
 Config = TypeVar("Config", bound=BaseModel)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from napari_histosynth.core.device import choose_device, choose_precision, is_out_of_memory
 from napari_histosynth.core.errors import Cancelled, DeviceError, ImageError, ModelError
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.paint.regions import IN_GLAND, N_KINDS, N_LOGITS, glands_of, labels_of
+from napari_histosynth.paint.regions import IN_GLAND, N_KINDS, N_LOGITS, labels_of
 from napari_histosynth.paint.resample import resize_labels, resize_rows, scaled_shape
 from napari_histosynth.paint.unet import SegmentationNet
 from napari_histosynth.zoo import ModelCard, find_model, load_state, select
@@ -129,31 +129,32 @@ class Segmenter:
         Cancelled
             If ``cancel`` returned true.
         """
-        return labels_of(self._regions(rgb, um_per_px, window, keep_scale, tile, cancel, progress))
+        found = self.regions(
+            rgb, um_per_px, window, keep_scale=keep_scale, tile=tile, cancel=cancel, progress=progress
+        )
+        return labels_of(found)
 
-    def glands(
-        self, rgb: Any, um_per_px: float | None, window: Window | None = None
-    ) -> npt.NDArray[np.bool_]:
-        """Find glands in an H&E picture, nuclei and lumen included; see :meth:`segment`.
+    def regions(
+        self,
+        rgb: Any,
+        um_per_px: float | None,
+        window: Window | None = None,
+        *,
+        keep_scale: bool = True,
+        tile: int = TILE,
+        cancel: Callable[[], bool] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> npt.NDArray[np.uint8]:
+        """Say of each pixel what it is and whether it is in a gland, lumen and nuclei included.
+
+        Parameters and errors are those of :meth:`segment`.
 
         Returns
         -------
         ndarray
-            bool (y, x).
+            uint8 (y, x), for :func:`~napari_histosynth.paint.regions.glands_of` and
+            :func:`~napari_histosynth.paint.regions.labels_of`.
         """
-        return glands_of(self._regions(rgb, um_per_px, window, True, TILE, None, None))
-
-    def _regions(
-        self,
-        rgb: Any,
-        um_per_px: float | None,
-        window: Window | None,
-        keep_scale: bool,
-        tile: int,
-        cancel: Callable[[], bool] | None,
-        progress: Callable[[float], None] | None,
-    ) -> npt.NDArray[np.uint8]:
-        """Return what the network answers in a window, uint8 (y, x); see :mod:`.regions`."""
         picture = _Picture(rgb, checked_scale(um_per_px), self.um_per_px)
         wanted = Window.of_shape(picture.source) if window is None else window.clip(picture.source)
         if wanted.is_empty:

@@ -61,7 +61,7 @@ class HePicture:
         return scaled_shape(self.part.shape, self.um_per_px or um_per_px, um_per_px)
 
     def source(self, um_per_px: float) -> tuple[Any, float, Window]:
-        """Return the coarsest level that has all detail of a scale, its own scale, and the part in its pixels."""
+        """Return the coarsest level with all detail of a scale, that level's scale, and the part in it."""
         assert self.um_per_px is not None
         chosen, down = self.levels[0], (1.0, 1.0)
         for level in self.levels[1:]:

@@ -15,6 +15,7 @@ from napari_histosynth.core.errors import HistosynthError
 from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import prepare
 from napari_histosynth.ui.classnames import ClassNamesDialog
+from napari_histosynth.ui.fromhe import LabelsFromHe
 from napari_histosynth.ui.layers import METADATA_KEY, extent_of_layer
 from napari_histosynth.ui.newcanvas import BlankDialog, ImportDialog
 from napari_histosynth.ui.originmark import keep_origin
@@ -48,6 +49,7 @@ class CanvasOpener(QObject):
         super().__init__(window)
         self._painter, self._window = painter, window
         keep_origin(painter)
+        self.from_he = LabelsFromHe(painter, window)
 
     def menu(self) -> QMenu:
         """Return a menu of all ways."""
@@ -61,6 +63,7 @@ class CanvasOpener(QObject):
         _add(menu, "Label map from an OME-Zarr …", self.ask_zarr)
         _add(menu, "The selected Labels layer", self.use_selected_layer)
         _add(menu, "A field of the selected slide …", self.open_field_panel)
+        _add(menu, "Labels from the selected H&&E", self.from_he.begin)
         for name in example_names():
             _add(examples, example_title(name), partial(self.open_example, name))
         return menu

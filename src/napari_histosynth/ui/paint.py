@@ -119,7 +119,7 @@ class PaintDock(QWidget):
         self.new_canvas.setMenu(self.opener.menu())
         self.canvas_line = small("canvas-line")
         column.addWidget(heading("Canvas"))
-        column.addWidget(self.new_canvas)
+        column.addLayout(row(self.new_canvas, self.opener.from_he.button))
         column.addWidget(self.canvas_line)
 
     def _add_painting(self, column: QVBoxLayout) -> None:
@@ -230,6 +230,7 @@ class PaintDock(QWidget):
         self.look_map.close()
         self._flat_guard.close()
         self.viewer.layers.events.inserted.disconnect(self._on_layer_inserted)
+        self.opener.from_he.stop()
         self.painter.close()
         self.setEnabled(False)
 

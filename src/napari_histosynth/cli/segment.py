@@ -1,0 +1,191 @@
+"""``histosynth segment``: a label map from any H&E, by a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_histosynth.cli.console import check_output, help_text, progress, say, waiting
+from napari_histosynth.cli.draw import DeviceOption, PrecisionOption
+from napari_histosynth.core.errors import ImageError, SaveError
+from napari_histosynth.core.tiles import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from napari_histosynth.core.provenance import Provenance
+    from napari_histosynth.core.tissue import TissueScheme
+
+ENDINGS = (".png", ".tif", ".tiff", ".zarr", ".geojson")
+SLIDES = (".svs", ".tif", ".tiff", ".zarr")
+
+SEGMENT_HELP = help_text("""Make a label map of any H&E of colon: background, stroma, epithelium, nuclei.
+
+A network finds glands and nuclei in the picture alone. 'histosynth labels' goes by thresholds instead: take
+it where you have a mask of the epithelium, or tissue other than colon.
+
+\b
+$ histosynth segment he.png -o labels.png --um-per-px 0.5
+$ histosynth segment slide.svs -o labels.geojson --region 12000 8000 4096 4096
+$ histosynth segment he.ome.tif -o labels.ome.tif --glands glands.png
+$ histosynth render labels.png -o again.png        (draw the tissue anew)
+
+HE is a PNG, JPEG, OME-TIFF, OME-Zarr or SVS; large files are read a piece at a time. LABELS has the pixels
+of HE (--model-scale: those of the model); its name ends in .png, .ome.tif, .ome.zarr or .geojson
+(annotations for QuPath).""")
+
+
+def segment(
+    picture: Annotated[Path, typer.Argument(metavar="HE", help="H&E: PNG, JPEG, OME-TIFF, OME-Zarr, SVS.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS", help="Label map to write.")],
+    um_per_px: Annotated[
+        float | None, typer.Option(help="Micrometers a pixel of HE. By default what the file says.")
+    ] = None,
+    region: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(
+            metavar="X Y WIDTH HEIGHT", help="Part of HE to label, in its pixels; LABELS has its size."
+        ),
+    ] = None,
+    keep_scale: Annotated[
+        bool,
+        typer.Option(
+            "--keep-scale/--model-scale", help="Whether LABELS has the pixels of HE, or the model's scale."
+        ),
+    ] = True,
+    glands: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Also write where glands are, lumen included, white on black."),
+    ] = None,
+    color: Annotated[
+        bool, typer.Option("--color", help="Write a PNG of class colors instead of indices.")
+    ] = False,
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="NAME|DIR", help="A segmenter of 'histosynth models list'."),
+    ] = "gland-segmenter",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Run ``histosynth segment``; see :data:`SEGMENT_HELP`."""
+    _check_label_file(output, color, picture)
+    if glands is not None:
+        check_output(glands, inputs=(picture, output))
+        if not keep_scale:
+            raise typer.BadParameter("--glands has the pixels of HE; leave out --model-scale.")
+
+    from napari_histosynth.core.provenance import Provenance
+
+    rgb, stated = _opened(picture)
+    scale = stated if um_per_px is None else um_per_px
+    if scale is None:
+        raise ImageError(f"{picture} does not say how many um a pixel has; give --um-per-px.")
+    window = _window(picture, rgb, region)
+    with waiting(f"Loading {model}"):
+        from napari_histosynth.paint.segment import load_segmenter
+
+        loaded = load_segmenter(model, device=device, precision=precision)
+    with progress(f"Labeling {picture.name}") as tell:
+        regions = loaded.regions(rgb, scale, window, keep_scale=keep_scale, progress=tell)
+    from napari_histosynth.paint.regions import glands_of, labels_of
+
+    found = labels_of(regions)
+    shown = scale if keep_scale else scale * window.height / found.shape[0]
+    extra: dict[str, Any] = {"scheme": loaded.scheme.name, "from": picture.name}
+    if region is not None:
+        extra["region"] = list(region)
+    made = Provenance(
+        synthetic=False,
+        model=loaded.name,
+        model_sha256=loaded.sha256,
+        um_per_px=shown,
+        size=(found.shape[0], found.shape[1]),
+        extra=extra,
+    )
+    with waiting(f"Writing {output.name}"):
+        _save(output, found, loaded.scheme, color, made)
+        if glands is not None:
+            _save_mask(glands, glands_of(regions), made)
+    shares = [f"{name} {(found == index).mean():.0%}" for index, name in enumerate(loaded.scheme.names)]
+    say(
+        f"Wrote {output}: {found.shape[1]} x {found.shape[0]} px at {shown:g} um/px, {', '.join(shares)}, "
+        f"by {loaded.name}."
+    )
+
+
+def _check_label_file(path: Path, color: bool, picture: Path) -> None:
+    """Make sure, before any work is done, that a label map can be written under a name."""
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        raise SaveError(f"Cannot write {path}: give a name that ends in {', '.join(ENDINGS)}.")
+    if color and ending != ".png":
+        raise SaveError(f"Cannot write {path} in colors: only PNG holds class colors; name it .png.")
+    if ending == ".zarr" and path.is_dir():
+        return  # whether it may be replaced, its writer says
+    check_output(path, inputs=(picture,), suffix=ending)
+
+
+def _opened(path: Path) -> tuple[Any, float | None]:
+    """Return a picture, lazy where the format allows, and its scale as far as the file says it."""
+    if path.suffix.lower() in SLIDES:
+        from napari_histosynth.io import open_slide
+
+        slide = open_slide(path)
+        return slide.levels[0], slide.um_per_px
+    from napari_histosynth.io import read_image
+    from napari_histosynth.paint.inputs import read_scale
+
+    return read_image(path), read_scale(path)
+
+
+def _window(path: Path, rgb: Any, region: tuple[int, int, int, int] | None) -> Window:
+    """Return the part to label, or say why it cannot be."""
+    from napari_histosynth.io.loaded import MAX_SIDE
+
+    height, width = (int(side) for side in rgb.shape[:2])
+    if region is None:
+        window = Window(0, height, 0, width)
+    else:
+        x, y, across, down = region
+        window = Window(y, y + down, x, x + across)
+        if window.is_empty or window != window.clip((height, width)):
+            raise ImageError(
+                f"The region {x} {y} {across} {down} is not inside of {path}, which is {width:,} x "
+                f"{height:,} px; give one that is."
+            )
+    if max(window.shape) > MAX_SIDE:
+        raise ImageError(
+            f"{path} is {window.width:,} x {window.height:,} px; at most {MAX_SIDE:,} px a side are labeled "
+            "at once, so choose a part by --region."
+        )
+    return window
+
+
+def _save(
+    path: Path, labels: npt.NDArray[np.uint8], scheme: TissueScheme, color: bool, made: Provenance
+) -> None:
+    """Write a label map in the format that the name ends in."""
+    from napari_histosynth.io import save_geojson, save_labels, save_ome_tiff, save_ome_zarr
+
+    ending = path.suffix.lower()
+    if ending == ".png":
+        save_labels(path, labels, scheme, color=color, provenance=made)
+    elif ending == ".geojson":
+        save_geojson(path, labels, scheme, made.um_per_px, provenance=made)
+    elif ending == ".zarr":
+        save_ome_zarr(path, None, labels, scheme, made.um_per_px, made)
+    else:
+        save_ome_tiff(path, labels, scheme, made.um_per_px, made)
+
+
+def _save_mask(path: Path, glands: npt.NDArray[np.bool_], made: Provenance) -> None:
+    """Write where glands are, white on black."""
+    import numpy as np
+
+    from napari_histosynth.io import save_image
+
+    white = np.where(glands, np.uint8(255), np.uint8(0))
+    save_image(path, np.repeat(white[..., None], 3, axis=2), made)
