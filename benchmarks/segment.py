@@ -1,12 +1,13 @@
 """How well H&E of patients never seen is labeled, how fast, and in how much memory.
 
-    python benchmarks/segment.py --data GLAS_FOLDER [--model gland-segmenter] [--side 10000]
+    python benchmarks/segment.py --data GLAS_FOLDER [--model gland-segmenter] [--ebhi FOLDER] [--side 10000]
 
 Truth are the masks of glands that come with the data, and background and nuclei as brightness and color
 deconvolution find them (SHI-GAN, section 2.1). Every measure counts the pixels of all held-out fields
 together: pixel accuracy and IOU of each class, their means mPA and mIOU as the paper defines them (2.6,
-equations 1 and 2), Dice of glands (lumen included). Then a picture of SIDE px, one field over and over, is
-labeled: seconds, and how much memory the process takes at most.
+equations 1 and 2), Dice of glands (lumen included). EBHI-Seg, where it is given, is of another laboratory:
+Dice of glands with the masks of each stage, a picture on average, at 0.9 um per px. Then a picture of SIDE
+px, one field over and over, is labeled: seconds, and how much memory the process takes at most.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from napari_histosynth.io import read_image
 from napari_histosynth.paint.data import Split
 from napari_histosynth.paint.regions import glands_of, labels_of
 from napari_histosynth.paint.segment import Segmenter, load_segmenter
@@ -27,6 +29,7 @@ from napari_histosynth.paint.segment_config import read_segment_config
 from napari_histosynth.paint.segment_data import Exemplar, load_exemplars
 
 NUMBER = ".3f"
+EBHI_UM_PER_PX = 0.9  # estimated from the size of nuclei
 
 
 class Tiled:
@@ -70,6 +73,20 @@ def quality(segmenter: Segmenter, exemplars: list[Exemplar], console: Console) -
     )
 
 
+def elsewhere(segmenter: Segmenter, folder: Path, console: Console) -> None:
+    """Print the overlap with the masks of another laboratory's pictures, stage by stage."""
+    table = Table("stage", "pictures", "Dice of glands", title="EBHI-Seg, another laboratory")
+    for stage in sorted(path for path in folder.iterdir() if path.is_dir()):
+        dices = []
+        for path in sorted((stage / "images").iterdir()):
+            mask = next((stage / "masks").glob(f"{path.stem}.*"))
+            truth = read_image(mask)[..., 0] > 0
+            found = glands_of(segmenter.regions(read_image(path), EBHI_UM_PER_PX))
+            dices.append(2 * (truth & found).sum() / max(truth.sum() + found.sum(), 1))
+        table.add_row(stage.name, str(len(dices)), f"{np.mean(dices):{NUMBER}}")
+    console.print(table)
+
+
 def cost(segmenter: Segmenter, rgb: np.ndarray, side: int, console: Console) -> None:
     """Print what a large picture costs."""
     segmenter.segment(rgb, segmenter.um_per_px)
@@ -92,6 +109,7 @@ def main() -> None:
     parser.add_argument("--model", default="gland-segmenter")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--config", type=Path)
+    parser.add_argument("--ebhi", type=Path)
     parser.add_argument("--side", type=int, default=0)
     given = parser.parse_args()
     console = Console()
@@ -101,6 +119,8 @@ def main() -> None:
     split = Split(wanted.table, wanted.name_column, wanted.group_column, wanted.held_out)
     exemplars = load_exemplars(given.data, segmenter.scheme, segmenter.um_per_px, split, held_out=True)
     quality(segmenter, exemplars, console)
+    if given.ebhi:
+        elsewhere(segmenter, given.ebhi, console)
     if given.side:
         cost(segmenter, exemplars[0].image, given.side, console)
 
