@@ -9,6 +9,7 @@ import typer
 
 from napari_histosynth.cli.console import check_output, help_text, progress, say, waiting
 from napari_histosynth.cli.draw import DeviceOption, PrecisionOption
+from napari_histosynth.cli.labelinput import LABELS_OUT, LABELS_OUT_HELP
 from napari_histosynth.core.errors import ImageError, SaveError
 from napari_histosynth.core.tiles import Window
 
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_histosynth.core.provenance import Provenance
-    from napari_histosynth.core.tissue import TissueScheme
-
-ENDINGS = (".png", ".tif", ".tiff", ".zarr", ".geojson")
-SLIDES = (".svs", ".tif", ".tiff", ".zarr")
 
 SEGMENT_HELP = help_text("""Make a label map of any H&E of colon: background, stroma, epithelium, nuclei.
 
@@ -40,7 +37,7 @@ of HE (--model-scale: those of the model); its name ends in .png, .ome.tif, .ome
 
 def segment(
     picture: Annotated[Path, typer.Argument(metavar="HE", help="H&E: PNG, JPEG, OME-TIFF, OME-Zarr, SVS.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS", help="Label map to write.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS", help=LABELS_OUT_HELP)],
     um_per_px: Annotated[
         float | None, typer.Option(help="Micrometers a pixel of HE. By default what the file says.")
     ] = None,
@@ -71,13 +68,17 @@ def segment(
     precision: PrecisionOption = "auto",
 ) -> None:
     """Run ``histosynth segment``; see :data:`SEGMENT_HELP`."""
-    _check_label_file(output, color, picture)
+    check_output(output, inputs=(picture,), endings=LABELS_OUT)
+    if color and output.suffix.lower() != ".png":
+        raise SaveError(f"Cannot write {output} in colors: only PNG holds class colors; name it .png.")
     if glands is not None:
         check_output(glands, inputs=(picture, output))
         if not keep_scale:
             raise typer.BadParameter("--glands has the pixels of HE; leave out --model-scale.")
 
     from napari_histosynth.core.provenance import Provenance
+    from napari_histosynth.core.scheme_note import scheme_note
+    from napari_histosynth.io import save_labels_as
 
     rgb, stated = _opened(picture)
     scale = stated if um_per_px is None else um_per_px
@@ -94,7 +95,7 @@ def segment(
 
     found = labels_of(regions)
     shown = scale if keep_scale else scale * window.height / found.shape[0]
-    extra: dict[str, Any] = {"scheme": loaded.scheme.name, "from": picture.name}
+    extra: dict[str, Any] = {**scheme_note(loaded.scheme), "from": picture.name}
     if region is not None:
         extra["region"] = list(region)
     made = Provenance(
@@ -106,7 +107,7 @@ def segment(
         extra=extra,
     )
     with waiting(f"Writing {output.name}"):
-        _save(output, found, loaded.scheme, color, made)
+        save_labels_as(output, found, loaded.scheme, color=color, provenance=made)
         if glands is not None:
             _save_mask(glands, glands_of(regions), made)
     shares = [f"{name} {(found == index).mean():.0%}" for index, name in enumerate(loaded.scheme.names)]
@@ -116,29 +117,17 @@ def segment(
     )
 
 
-def _check_label_file(path: Path, color: bool, picture: Path) -> None:
-    """Make sure, before any work is done, that a label map can be written under a name."""
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise SaveError(f"Cannot write {path}: give a name that ends in {', '.join(ENDINGS)}.")
-    if color and ending != ".png":
-        raise SaveError(f"Cannot write {path} in colors: only PNG holds class colors; name it .png.")
-    if ending == ".zarr" and path.is_dir():
-        return  # whether it may be replaced, its writer says
-    check_output(path, inputs=(picture,), suffix=ending)
-
-
 def _opened(path: Path) -> tuple[Any, float | None]:
     """Return a picture, lazy where the format allows, and its scale as far as the file says it."""
-    if path.suffix.lower() in SLIDES:
-        from napari_histosynth.io import open_slide
+    from napari_histosynth.io import open_slide
+    from napari_histosynth.io.kinds import file_kind
+    from napari_histosynth.io.tiff import is_plain_tiff
+    from napari_histosynth.paint.inputs import read_he
 
+    if file_kind(path) == "zarr" or (file_kind(path) == "tiff" and not is_plain_tiff(path)):
         slide = open_slide(path)
         return slide.levels[0], slide.um_per_px
-    from napari_histosynth.io import read_image
-    from napari_histosynth.paint.inputs import read_scale
-
-    return read_image(path), read_scale(path)
+    return read_he(path)
 
 
 def _window(path: Path, rgb: Any, region: tuple[int, int, int, int] | None) -> Window:
@@ -162,23 +151,6 @@ def _window(path: Path, rgb: Any, region: tuple[int, int, int, int] | None) -> W
             "at once, so choose a part by --region."
         )
     return window
-
-
-def _save(
-    path: Path, labels: npt.NDArray[np.uint8], scheme: TissueScheme, color: bool, made: Provenance
-) -> None:
-    """Write a label map in the format that the name ends in."""
-    from napari_histosynth.io import save_geojson, save_labels, save_ome_tiff, save_ome_zarr
-
-    ending = path.suffix.lower()
-    if ending == ".png":
-        save_labels(path, labels, scheme, color=color, provenance=made)
-    elif ending == ".geojson":
-        save_geojson(path, labels, scheme, made.um_per_px, provenance=made)
-    elif ending == ".zarr":
-        save_ome_zarr(path, None, labels, scheme, made.um_per_px, made)
-    else:
-        save_ome_tiff(path, labels, scheme, made.um_per_px, made)
 
 
 def _save_mask(path: Path, glands: npt.NDArray[np.bool_], made: Provenance) -> None:

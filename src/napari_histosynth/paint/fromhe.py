@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_histosynth.core.errors import Cancelled, ModelError
 from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme
@@ -14,6 +13,8 @@ from napari_histosynth.paint.labels import labels_from_he
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from napari_histosynth.paint.segment import Segmenter
 
 BY_STAIN = "stain"
 """Name of the way that needs no model: brightness and color deconvolution, which tells no glands."""
@@ -76,12 +77,14 @@ def labels_of(
     return Found(labels_from_he(rgb, um_per_px=um_per_px), get_scheme("colon-3"), BY_STAIN)
 
 
-def _segmenter() -> Any | None:
+def _segmenter() -> Segmenter | None:
     """Return the segmenter, None where there is none."""
     from napari_histosynth.zoo import find_model
 
     try:
         find_model(SEGMENTER)
-        return import_module("napari_histosynth.paint.segment").load_segmenter(SEGMENTER)
-    except (ModelError, ImportError):
+    except ModelError:
         return None
+    from napari_histosynth.paint.segment import load_segmenter
+
+    return load_segmenter(SEGMENTER)
