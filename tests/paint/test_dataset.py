@@ -272,6 +272,29 @@ def test_own_looks_need_an_encoder_and_pictures(tiny_model: Path, layouts: Path,
         make_item(model, settings_of(tiny_model, layouts.parent, looks="own"), 0)
 
 
+@pytest.mark.parametrize("looks", ["own", "mixed"])
+def test_looks_are_those_of_the_layouts_own_pictures_or_lie_between(
+    tiny_model: Path, layouts: Path, model: PaintModel, monkeypatch: pytest.MonkeyPatch, looks: str
+) -> None:
+    layouts.rename(layouts.parent / "labels")
+    (layouts.parent / "images").mkdir()
+    for number in range(2):
+        save_image(layouts.parent / "images" / f"map-{number}.png", np.zeros((64, 64, 3), np.uint8))
+    own = np.arange(4, dtype=np.float32)
+    monkeypatch.setattr("napari_histosynth.paint.inputs.latent_of_file", lambda *_: own)
+    settings = settings_of(tiny_model, layouts.parent, looks=looks)
+    made = make_item(model, settings, 0).provenance
+    planned = plan(settings, 0)
+    if looks == "own":
+        assert made.latent_sha256 == hashlib.sha256(own.astype("<f4").tobytes()).hexdigest()
+        assert made.latent_seed is None
+        assert made.extra["look"] == f"own: {planned.layout.name}"
+    else:
+        assert made.latent_seed == planned.latent_seed
+        share = float(made.extra["look"].split()[0])
+        assert 0.2 <= share <= 0.8
+
+
 @pytest.mark.parametrize("source", ["nowhere", "empty"])
 def test_missing_layouts_are_one_sentence(tmp_path: Path, source: str) -> None:
     (tmp_path / "empty").mkdir()

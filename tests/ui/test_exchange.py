@@ -249,6 +249,30 @@ def test_a_scheme_of_ones_own_is_chosen_by_its_file(qtbot: Any, model: Any, tmp_
     assert dialog.origin.scheme.name == "mine"
 
 
+@pytest.mark.parametrize("ending", [".geojson", ".ome.tif", ".ome.zarr"])
+def test_a_layer_in_a_scheme_of_ones_own_is_saved_and_opened_with_it(tmp_path: Path, ending: str) -> None:
+    from napari_histosynth.ui import readers, writers
+
+    text = COLON.to_toml().replace('name = "colon-3"', 'name = "mine"').replace("#fcf731", "#102030")
+    (tmp_path / "mine.toml").write_text(text)
+    mine = get_scheme(tmp_path / "mine.toml")
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4) % 4
+    made = Provenance(synthetic=False, um_per_px=UM)
+    save_labels_as(tmp_path / f"a{ending}", labels, mine, provenance=made)
+    reader = {
+        ".geojson": readers.get_geojson_reader,
+        ".ome.tif": readers.get_tiff_reader,
+        ".ome.zarr": readers.get_zarr_reader,
+    }[ending](str(tmp_path / f"a{ending}"))
+    assert reader is not None
+    ((data, arguments, _),) = reader(str(tmp_path / f"a{ending}"))
+    np.testing.assert_array_equal(data, labels)
+    writers.write_geojson(str(tmp_path / "b.geojson"), data, arguments)
+    again = read_geojson(tmp_path / "b.geojson")
+    assert again.scheme == mine
+    np.testing.assert_array_equal(again.levels[0], labels)
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [("Tumor", "epithelium"), ("Immune cells", "non-epithelium"), ("Nuclei", "nuclei"), ("Region*", None)],
