@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QScrollArea
 
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.ui import protect
@@ -264,3 +265,8 @@ def test_a_layer_is_let_go(tissue: np.ndarray) -> None:
     gc.collect()
     assert gone() is None
     assert not any(key is None for key in protect._GUARDED)
+
+
+def test_padlocks_are_in_sight_in_the_dock(painted: Any) -> None:
+    area = painted.findChild(QScrollArea)
+    assert area.widget().minimumSizeHint().width() <= 340 - area.verticalScrollBar().sizeHint().width()

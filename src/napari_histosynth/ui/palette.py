@@ -17,7 +17,7 @@ KEYS = "0123456789G"
 """Keys of the classes, by index. G as in glass: in colon-10, class 10 is the background. In a Labels layer
 napari has no use of its own for G, as it has for B, E, F, L, M, P, V, X and Z."""
 
-KEYS_NOTE = f"H hides the labels, {LOCK_KEY} protects the class under the cursor"
+KEYS_NOTE = f"H hides the labels, {LOCK_KEY} protects"
 """What the other keys do, for the dock's heading."""
 
 _SWATCH = 14  # px
