@@ -119,3 +119,38 @@ def test_glands_of_patients_never_seen_are_found(histosynth_data: Path) -> None:
         )
         glands, truth = glands_of(segmenter.regions(picture, 0.62)), mask[..., 0] > 0
         assert 2 * (glands & truth).sum() / (glands.sum() + truth.sum()) > 0.75, name
+
+
+def test_looks_blend_from_left_to_right_without_a_band_or_a_loss_of_color(model: PaintModel) -> None:
+    from napari_histosynth.paint.lookfile import LookPlan, NamedLook
+    from napari_histosynth.paint.lookmap import Place
+
+    tissue = example_labels("moderate", (128, 128), 0.62, seed=4)
+    labels = np.tile(np.hstack([tissue, tissue[:, ::-1]]), (1, 3))  # the same classes in every column of 256
+    looks = tuple(NamedLook.of_seed(model, seed) for seed in (8, 2))
+    places = (Place(64, 128, 1), Place(64, 640, 2))
+    plan = LookPlan(model.um_per_px, looks, places, width_um=400 * model.um_per_px)
+    field = plan.build(model, model.sample_latent(0), labels.shape)
+    drawn = Canvas(model, labels, latent=field, seed=0).render().astype(float)
+    ends = [Canvas(model, labels, latent=look.latent, seed=0).render().astype(float) for look in looks]
+    np.testing.assert_array_equal(drawn[:, :32], ends[0][:, :32])
+    np.testing.assert_array_equal(drawn[:, -32:], ends[1][:, -32:])
+    means = [picture.reshape(128, 12, 64, 3).mean(axis=(0, 2)) for picture in (drawn, *ends)]
+    # in strips of 64 px, the color is between those that the two looks give there, but for 20 of 255
+    assert (means[0] >= np.minimum(means[1], means[2]) - 20).all()
+    assert (means[0] <= np.maximum(means[1], means[2]) + 20).all()
+    color = [np.ptp(mean, axis=1) for mean in means]
+    assert (color[0] >= np.minimum(color[1], color[2]) - 10).all(), "gray in between"
+
+
+def test_the_look_of_a_picture_of_another_scale_is_taken(model: PaintModel, labels: np.ndarray) -> None:
+    from PIL import Image
+
+    from napari_histosynth.paint.inputs import latent_of_picture
+
+    for seed in (8, 2):
+        slide = Canvas(model, labels, seed=1, latent_seed=seed).render()
+        double = np.asarray(Image.fromarray(slide).resize((512, 512), Image.Resampling.BICUBIC))
+        latent = latent_of_picture(double, model.um_per_px / 2, model)
+        drawn = Canvas(model, labels, latent=latent, seed=0).render()
+        assert np.abs(drawn.mean(axis=(0, 1)) - slide.mean(axis=(0, 1))).max() < 12
