@@ -133,7 +133,7 @@ def test_labels_have_the_size_of_the_picture_at_any_scale(um_per_px: float) -> N
 def test_what_cannot_be_labeled_is_refused() -> None:
     rgb = _field(FAINT)
     with pytest.raises(ImageError, match="uint8"):
-        weak_labels(rgb.astype(float), 1.0)  # type: ignore[arg-type]
+        weak_labels(rgb.astype(float), 1.0)
     with pytest.raises(ImageError, match="positive"):
         weak_labels(rgb, 0)
     with pytest.raises(LabelMapError, match="mask"):

@@ -20,6 +20,7 @@ from napari_histosynth.cli import (
     models,
     segment,
     train,
+    weak,
 )
 from napari_histosynth.cli.console import complain, help_text
 from napari_histosynth.core.errors import HistosynthError
@@ -89,6 +90,7 @@ def root(
 app.command("render", help=draw.RENDER_HELP)(draw.render)
 app.command("labels", help=draw.LABELS_HELP)(draw.labels)
 app.command("segment", help=segment.SEGMENT_HELP)(segment.segment)
+app.command("weak-labels", help=weak.WEAK_HELP)(weak.weak)
 app.command("edit", help=edit.EDIT_HELP)(edit.edit)
 app.command("field", help=field.FIELD_HELP)(field.field)
 app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)

@@ -70,9 +70,9 @@ class Places:
                 self._pixels[number, int(label)] = np.stack(np.unravel_index(pixels, labels.shape), axis=1)
                 weight = self._chances[number] * min(1.0, float(counts[label]) / ENOUGH)
                 chances.setdefault(int(label), []).append((number, weight))
-        for label, found in sorted(chances.items()):
+        for wanted, found in sorted(chances.items()):
             weights = np.asarray([weight for _, weight in found])
-            self._of_class[label] = (np.asarray([n for n, _ in found]), weights / weights.sum())
+            self._of_class[wanted] = (np.asarray([n for n, _ in found]), weights / weights.sum())
 
 
 def corner(

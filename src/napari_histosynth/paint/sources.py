@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.config import SourceSection
 
 #: Changes with the rules, so that labels kept from an earlier run are made anew.
-RULES = 1
+RULES = 4
 
 #: Scheme of the weak labels.
 WEAK_SCHEME = "colon-10"
@@ -65,6 +65,7 @@ def load_sources(
     um_per_px: float,
     *,
     held_out: bool = False,
+    only: Sequence[str] = (),
     cache: Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Field]:
@@ -82,6 +83,8 @@ def load_sources(
         Scale of the fields returned.
     held_out : bool
         Whether to read what is held out instead of the rest.
+    only : sequence of str
+        Names of the fields to read, of kinds with weak labels; all without.
     cache : Path, optional
         Folder that keeps weak labels, so that a run that goes on need not make them again.
     say : callable, optional
@@ -112,7 +115,9 @@ def load_sources(
             pictures = [
                 picture
                 for picture in _PICTURES[source.kind](folder, source)
-                if _is_held_out(picture, source) == held_out and not picture.notes.skip
+                if _is_held_out(picture, source) == held_out
+                and not picture.notes.skip
+                and (not only or picture.name in only)
             ]
             fields = _weakly(pictures, source, um_per_px, cache, say)
         area = float(sum(field.image.shape[0] * field.image.shape[1] for field in fields))
@@ -138,7 +143,7 @@ def _drawn(
     for field in fields:
         shape = scaled_shape((field.image.shape[0], field.image.shape[1]), source.um_per_px, um_per_px)
         labels = tuple(resample_labels(one, shape) for one in field.labels)
-        resampled.append(replace(field, image=_resized(field.image, shape), labels=labels))
+        resampled.append(replace(field, image=resized(field.image, shape), labels=labels))
     return resampled
 
 
@@ -225,7 +230,7 @@ def _field(
 
     image = read_image(picture.path)
     shape = scaled_shape((image.shape[0], image.shape[1]), source_um_per_px, um_per_px)
-    image = _resized(image, shape)
+    image = resized(image, shape)
     if f"{picture.name}:0" in kept:
         known = (kept[f"{picture.name}:0"], kept[f"{picture.name}:1"])
         return Field(picture.name, picture.groups[0], image, known)
@@ -240,7 +245,8 @@ def _field(
     return Field(picture.name, picture.groups[0], image, labels)
 
 
-def _resized(image: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def resized(image: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Resample a picture, uint8 (y, x, 3), to a height and width by Lanczos' filter."""
     if image.shape[:2] == shape:
         return image
     return np.asarray(Image.fromarray(image).resize(shape[::-1], Image.Resampling.LANCZOS))

@@ -71,7 +71,7 @@ LEAST = {
 DENSE, PALE, PALE_CYTOPLASM = 0.25, 0.15, 0.2
 
 #: Share of stroma that nuclei cover over some 30 um where it is called inflamed.
-CROWDED = 0.36
+CROWDED = 0.31
 
 #: How much coarser the second degree of detail is.
 SKETCHED = 2.0
@@ -203,6 +203,8 @@ def _raw(
     stains = measure_stains(rgb)
     px = 1 / um_per_px
     glass = _glass(stains, px)
+    if grade != "carcinoma":  # thin mucus in a goblet or a crypt is nearly as bright as an empty lumen
+        glass &= ~glands | without_small(_is_clear(stains, px), 60 * px**2)
     nuclei = find_nuclei(stains, ~glass, px)
     stroma = ~glands & ~glass
     labels = np.full(glands.shape, LOOSE, np.uint8)
@@ -218,15 +220,19 @@ def _raw(
     if grade == "carcinoma":
         near = within(glands, 100 * px) & np.isin(labels, (NON_REACTIVE, LOOSE))
         labels[near & (local_mean(stains.green, stroma, 8 * px) > PALE)] = REACTIVE
-    labels[stroma & (cells > CROWDED) & ~np.isin(labels, (MUSCLE, NECROSIS))] = INFLAMMATION
+    labels[stroma & (cells > CROWDED) & np.isin(labels, (LOOSE, NON_REACTIVE, REACTIVE))] = INFLAMMATION
 
     mucin = _mucus(stains, glands, glass, nuclei, grade, px)
     labels[glands] = _of_glands(glands, mucin, grade, px)[glands]
     labels[mucin] = MUCIN
     if grade == "carcinoma":
-        labels[_debris(stains, glands, nuclei, px)] = NECROSIS
+        labels[_debris(stains, glands, px)] = NECROSIS
     if hints.pools:
-        labels[_pools(stains, stroma, nuclei, px)] = MUCIN
+        pools = _pools(stains, stroma, nuclei, px)
+        # thin mucus looks like glass: small bright patches in a pool are part of it
+        pools |= glass & ~without_small(glass, 400 * px**2) & within(pools, 4 * px)
+        labels[pools] = MUCIN
+        mucin |= pools
     labels[_red_cells(stains, nuclei, px)] = BLOOD
     labels[glass & ~mucin] = BACKGROUND
     return labels
@@ -239,6 +245,11 @@ def _glass(stains: Stains, px: float) -> Mask:
     return without_small((bright > 0.89) & (colored < 0.06), 60 * px**2)
 
 
+def _is_clear(stains: Stains, px: float) -> Mask:
+    """Return where nothing at all lies in the light."""
+    return np.asarray((smooth(stains.brightness, 2 * px) > 0.95) & (smooth(stains.saturation, 2 * px) < 0.04))
+
+
 def _mucus(stains: Stains, glands: Mask, glass: Mask, nuclei: Mask, grade: str, px: float) -> Mask:
     """Pale cytoplasm and mucus inside of glands; also white ones no larger than a goblet."""
     density = smooth(stains.green, 1.5 * px)
@@ -248,7 +259,7 @@ def _mucus(stains: Stains, glands: Mask, glass: Mask, nuclei: Mask, grade: str, 
     white = glands & glass
     if grade == "carcinoma":
         return pale
-    goblets = white & ~without_small(white, 350 * px**2)
+    goblets = white & ~without_small(white, 500 * px**2)
     if grade == "proliferative":  # most have none: white beside mucus only
         goblets &= within(pale, 4 * px)
     return np.asarray(pale | goblets)
@@ -261,15 +272,20 @@ def _of_glands(glands: Mask, mucin: Mask, grade: str, px: float) -> npt.NDArray[
     return np.where(share > 0.22, MATURE, PROLIFERATIVE).astype(np.uint8)
 
 
-def _debris(stains: Stains, glands: Mask, nuclei: Mask, px: float) -> Mask:
-    """Contents of carcinoma glands that are eosinophilic and without nuclei over some 15 um.
+def _debris(stains: Stains, glands: Mask, px: float) -> Mask:
+    """Contents of carcinoma glands that are eosinophilic and coarsely granular over some 15 um.
 
-    Thin bands are the apical cytoplasm of the cells.
+    The cytoplasm of the cells is as eosinophilic, yet even; rims of lumina are uneven, yet thin.
     """
-    eosin = smooth(stains.green - 0.7 * stains.red, 3 * px)
-    cells = smooth(nuclei, 6 * px)
-    inner = glands & ~within(~glands, 12 * px) & (eosin > 0.14) & (cells < 0.2)
-    return without_small(opened(inner, 8 * px), 500 * px**2)
+    if not glands.any():
+        return glands
+    eosin = np.maximum(stains.green - 0.7 * stains.red, 0)
+    mean = smooth(eosin, 4 * px)
+    grain = np.sqrt(np.maximum(smooth(eosin**2, 4 * px) - mean**2, 0))
+    granular = grain > max(0.11, 1.45 * float(np.median(grain[glands])))
+    inner = glands & ~within(~glands, 12 * px)
+    core = opened(inner & granular & (mean > 0.12), 7 * px)
+    return without_small(inner & within(core, 4 * px), 500 * px**2)
 
 
 def _pools(stains: Stains, stroma: Mask, nuclei: Mask, px: float) -> Mask:
@@ -281,9 +297,13 @@ def _pools(stains: Stains, stroma: Mask, nuclei: Mask, px: float) -> Mask:
 
 
 def _red_cells(stains: Stains, nuclei: Mask, px: float) -> Mask:
-    """Orange-red and saturated: blue is absorbed nearly as much as green, red little."""
+    """Orange-red: red is absorbed little, and more blue for the green than by the eosin of the picture."""
     red, green, blue = (smooth(one, 1.2 * px) for one in (stains.red, stains.green, stains.blue))
-    found = (green > 0.17) & (blue > 0.63 * green) & (red < 0.5 * green) & ~nuclei
+    pink = (green > 0.12) & (red < 0.6 * green)
+    if np.count_nonzero(pink) < 300:
+        return pink & False
+    eosin = np.percentile(blue[pink][::4] / green[pink][::4], 10)
+    found = (green > 0.2) & (blue > (eosin + 0.12) * green) & (red < 0.5 * green) & ~nuclei
     return without_small(found, 25 * px**2)
 
 

@@ -58,9 +58,11 @@ def measure_stains(rgb: npt.NDArray[np.uint8]) -> Stains:
         uint8 (y, x, 3).
     """
     levels = np.arange(256, dtype=np.float32)
+    # of 4 px averages: single pixels are brighter by noise
+    averages = np.asarray(Image.fromarray(rgb).reduce(4)) if min(rgb.shape[:2]) >= 32 else rgb
     channels, shares = [], []
     for channel in range(3):
-        white = np.clip(np.percentile(rgb[::2, ::2, channel], 99.7), 150, 255)
+        white = np.clip(np.percentile(averages[..., channel], 99.6), 150, 255)
         share = np.clip((levels + 1) / (white + 1), 0.01, 1).astype(np.float32)
         channels.append((-np.log10(share))[rgb[..., channel]])
         shares.append(share[rgb[..., channel]])
@@ -72,7 +74,8 @@ def measure_stains(rgb: npt.NDArray[np.uint8]) -> Stains:
     # from red and green alone: red cells absorb blue, which unmixing of all three takes for hematoxylin
     unmix = np.linalg.inv(np.array([HEMATOXYLIN[:2], EOSIN[:2]]))[:, 0].astype(np.float32)
     hematoxylin = np.maximum(red * unmix[0] + green * unmix[1], 0)
-    return Stains(red, green, blue, hematoxylin, (shares[0] + shares[1] + shares[2]) / 3, saturation)
+    brightness = np.asarray((shares[0] + shares[1] + shares[2]) / 3, np.float32)
+    return Stains(red, green, blue, hematoxylin, brightness, saturation)
 
 
 def find_nuclei(stains: Stains, tissue: Mask, px: float) -> Mask:
