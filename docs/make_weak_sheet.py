@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.tissue import get_scheme
-from napari_histosynth.io import save_image
 from napari_histosynth.paint.config import read_config
 from napari_histosynth.paint.sources import load_sources
 
@@ -61,7 +60,8 @@ def main() -> None:
         x, y = 4 + number % 6 * 198, rows * (SIDE + LINE) + 4 + number // 6 * (LINE + 4)
         pen.rectangle((x, y, x + 13, y + 13), fill=entry.color, outline=(40, 40, 40))
         pen.text((x + 18, y), entry.name, (40, 40, 40), font)
-    save_image(ROOT / "docs/images/weak-labels.png", np.asarray(sheet))
+    with atomic_path(ROOT / "docs/images/weak-labels.jpg") as path:
+        sheet.save(path, quality=85, subsampling=0)
 
 
 if __name__ == "__main__":
