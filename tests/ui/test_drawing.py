@@ -16,7 +16,8 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.ui.drawing import DrawingThread
 from napari_histosynth.ui.pyramid import Pyramid
-from napari_histosynth.ui.reports import Failed, Idle, Patch, Snapshot, Strays
+from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Snapshot, Strays
+from napari_histosynth.ui.sketches import View
 
 SCHEME = get_scheme("colon-3")
 REACH = 8
@@ -41,6 +42,8 @@ class FakeEngine:
         self.allowed = threading.Semaphore(0)
         self.calls = 0
         self.error: Exception | None = None
+        self.sketched: list[tuple[Window, int]] = []
+        self.sketch_shade: int | None = None
 
     def affected(self, window: Window) -> Window:
         return window.grow(REACH).clip(self.labels.shape)
@@ -61,6 +64,15 @@ class FakeEngine:
         pixels = self.labels[window.slices].astype(np.uint8) * 10 + self.shade
         return np.repeat(pixels[..., None], 3, axis=2)
 
+    def sketch(
+        self, window: Window, factor: int, *, cancel: Callable[[], bool] | None = None
+    ) -> np.ndarray | None:
+        self.sketched.append((window, factor))
+        if self.sketch_shade is None:
+            return None
+        height, width = (-(-side // factor) for side in window.shape)
+        return np.full((height, width, 3), self.sketch_shade, np.uint8)
+
     def provenance(self) -> Provenance:
         return Provenance(model="fake")
 
@@ -71,10 +83,13 @@ class FakeEngine:
 class Studio:
     """A drawing thread, its engine, and what it has reported."""
 
-    def __init__(self, shape: tuple[int, int] = (64, 64), tile: int = 4096) -> None:
+    def __init__(
+        self, shape: tuple[int, int] = (64, 64), tile: int = 4096, sketch_after: float = 1e9
+    ) -> None:
+        self.shade: int | None = None
         self.reports: list[Any] = []
         self._arrived = threading.Condition()
-        self.thread = DrawingThread(self._take, tile)
+        self.thread = DrawingThread(self._take, tile, sketch_after)
         self.labels = np.ones(shape, np.uint8)
         self.engine: FakeEngine = FakeEngine(self.labels)
         self.picture = Pyramid(shape)
@@ -82,13 +97,14 @@ class Studio:
 
     def _take(self, report: Any) -> None:
         with self._arrived:
-            if isinstance(report, Patch):
-                self.picture.write(report.pieces)
+            if isinstance(report, Begun):
+                self.picture = report.pyramid
             self.reports.append(report)
             self._arrived.notify_all()
 
     def make(self, labels: np.ndarray) -> FakeEngine:
         self.engine = FakeEngine(labels)
+        self.engine.sketch_shade = self.shade
         self.made.set()
         return self.engine
 
@@ -118,8 +134,8 @@ def open_studio() -> Iterator[Callable[..., Studio]]:
     """Return a function that opens studios; all are closed in the end."""
     opened: list[Studio] = []
 
-    def open_one(shape: tuple[int, int] = (64, 64), tile: int = 4096) -> Studio:
-        opened.append(Studio(shape, tile))
+    def open_one(shape: tuple[int, int] = (64, 64), tile: int = 4096, sketch_after: float = 1e9) -> Studio:
+        opened.append(Studio(shape, tile, sketch_after))
         return opened[-1]
 
     yield open_one
@@ -243,6 +259,17 @@ def test_holding_puts_off_and_resuming_draws_the_rest(open_studio: Callable[...,
     np.testing.assert_array_equal(studio.picture.levels[0], studio.expected())
 
 
+def test_who_says_go_on_at_once_after_stop_is_heard(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio((128, 128), tile=64)
+    engine = studio.begin(free=0)
+    engine.wait_for_call(1)
+    with studio.thread._wake:  # the thread sees both together
+        studio.thread.hold()
+        studio.thread.resume()
+    engine.allowed.release(100)
+    assert studio.until(Idle)[-1].held == 0
+
+
 def test_an_error_is_one_sentence_and_the_next_edit_tries_again(studio: Studio) -> None:
     engine = studio.begin(free=1)
     studio.until(Idle)
@@ -364,3 +391,45 @@ def test_an_amendment_that_fails_is_told_and_the_picture_stays(studio: Studio) -
     (failed,) = studio.until(Failed)
     assert failed.sentence == "No such look."
     assert (studio.picture.levels[0] == studio.expected()).all()
+
+
+def test_a_large_window_is_sketched_first_and_then_drawn(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio((128, 128), tile=64, sketch_after=0.0)
+    studio.shade = 99
+    engine = studio.begin(free=0)
+    engine.wait_for_call(1)
+    assert [report.sketch for report in studio.of(Patch)] == [True]
+    assert engine.sketched == [(Window(0, 128, 0, 128), 4)]
+    assert (studio.picture.levels[0] == 99).all()
+    engine.allowed.release(100)
+    studio.until(Idle)
+    assert len(engine.sketched) == 1
+    np.testing.assert_array_equal(studio.picture.levels[0], studio.expected())
+
+
+def test_what_is_drawn_quickly_is_not_sketched(studio: Studio) -> None:
+    studio.shade = 99
+    engine = studio.begin()
+    studio.until(Idle)
+    assert engine.sketched == []
+
+
+def test_what_is_in_sight_is_drawn_first_from_the_mouse_outwards(open_studio: Callable[..., Studio]) -> None:
+    studio = open_studio((256, 256), tile=64)
+    studio.thread.look_at(View(Window(128, 256, 0, 256), pointer=(240.0, 10.0)))
+    engine = studio.begin()
+    studio.until(Idle)
+    assert engine.drawn[0] == Window(192, 256, 0, 64)
+    assert all(window.y0 >= 128 for window in engine.drawn[:8])
+
+
+def test_a_canvas_is_drawn_over_the_picture_that_is_there(studio: Studio) -> None:
+    picture = Pyramid((64, 64))
+    picture.levels[0][:] = 7
+    studio.thread.begin(1, studio.labels, SCHEME, studio.make, picture)
+    (begun,) = studio.until(Begun)
+    assert begun.pyramid is picture
+    assert (picture.levels[0] == 7).all()
+    studio.engine.allowed.release(100)
+    studio.until(Idle)
+    np.testing.assert_array_equal(picture.levels[0], studio.expected())

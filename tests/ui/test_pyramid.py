@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.ui.pyramid import Pyramid, cut_pieces, level_count
+from napari_histosynth.ui.pyramid import Pyramid, level_count
 
 
 def halved(picture: np.ndarray) -> np.ndarray:
@@ -31,7 +31,7 @@ def test_pieces_give_the_levels_that_the_whole_picture_gives() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
     pyramid = Pyramid(shape)
     for window in tile_windows(Window.of_shape(shape), 400):
-        pyramid.write(cut_pieces(window, picture[window.slices], len(pyramid.levels)))
+        pyramid.write(window, picture[window.slices])
     expected = picture
     for level in pyramid.levels:
         np.testing.assert_array_equal(level, expected)
@@ -41,3 +41,10 @@ def test_pieces_give_the_levels_that_the_whole_picture_gives() -> None:
 
 def test_a_blank_picture_is_white() -> None:
     assert Pyramid((64, 64)).levels[0].min() == 255
+
+
+def test_a_placeholder_looks_like_a_blank_picture_and_takes_no_memory() -> None:
+    blank = Pyramid.placeholder((4100, 300))
+    assert [level.shape for level in blank.levels] == [level.shape for level in Pyramid((4100, 300)).levels]
+    assert all(level.min() == 255 and level.strides == (0, 0, 0) for level in blank.levels)
+    assert blank.shape == (4100, 300)

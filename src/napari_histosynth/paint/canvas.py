@@ -14,6 +14,7 @@ from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.paint.drawing import LatentField, drawer_for
 from napari_histosynth.paint.lookmap import LookMap
+from napari_histosynth.paint.sketch import Sketcher
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -88,6 +89,11 @@ class Canvas:
         known = np.arange(256, dtype=np.uint8)
         known[self.model.scheme.n_classes :] = self.model.scheme.background
         self._drawer = drawer_for(self.model, self.labels, self.latent, self.seed, known)
+        self._sketcher: Sketcher | None = None
+        if not self._drawer.fixed_cost:
+            varies = not isinstance(self.latent, np.ndarray) or self.latent.ndim == 3
+            classes = self.model.scheme.n_classes
+            self._sketcher = Sketcher(self.labels, known, classes, self.render, varies=varies)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -203,6 +209,33 @@ class Canvas:
             if progress is not None:
                 progress(done / window.area)
         return picture
+
+    def sketch(
+        self, window: Window, factor: int, *, cancel: Callable[[], bool] | None = None
+    ) -> npt.NDArray[np.uint8] | None:
+        """Sketch a window: its colors and outlines at a fraction of the resolution, in a moment.
+
+        Parameters
+        ----------
+        window : Window
+            Inside the canvas; corners are multiples of ``factor``, or lie on the canvas's border.
+        factor : int
+            Canvas pixels along each side of one of the sketch: 2, 4, 8 or 16.
+        cancel : callable, optional
+            Asked now and then; sketching stops once it returns true.
+
+        Returns
+        -------
+        ndarray or None
+            uint8 (ceil(h / factor), ceil(w / factor), 3); None if the generator draws large windows alone,
+            so that a sketch would not be there any sooner.
+
+        Raises
+        ------
+        Cancelled
+            If ``cancel`` returned true.
+        """
+        return None if self._sketcher is None else self._sketcher.sketch(window, factor, cancel)
 
     def provenance(self) -> Provenance:
         """Return what is needed to draw this canvas again: model, hashes, seeds, scale, size."""

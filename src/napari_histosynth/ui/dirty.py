@@ -36,6 +36,17 @@ class DirtyCells:
         """Return whether any cell is out of date."""
         return bool(self._cells.any())
 
+    @property
+    def cells(self) -> npt.NDArray[np.bool_]:
+        """Which cells are out of date, bool (rows, columns); not to be written to."""
+        return self._cells
+
+    def count(self, view: Window | None) -> int:
+        """Return how many cells are out of date in a window of pixels; on all of the canvas by default."""
+        if view is None:
+            return len(self)
+        return int(np.count_nonzero(self._cells[self._of(view).slices]))
+
     def add(self, window: Window) -> None:
         """Mark every cell that a window touches, inside the canvas."""
         self._cells[self._of(window).slices] = True

@@ -11,45 +11,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from napari_histosynth.core.errors import Cancelled, HistosynthError
-from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.core.tissue import Labels, TissueScheme
-from napari_histosynth.ui.dirty import CELL, DirtyCells
-from napari_histosynth.ui.pyramid import cut_pieces, level_count
-from napari_histosynth.ui.reports import Failed, Idle, Patch, Report, Snapshot, Strays
-from napari_histosynth.ui.shadow import Shadow
+from napari_histosynth.core.tissue import TissueScheme
+from napari_histosynth.ui.dirty import CELL
+from napari_histosynth.ui.pyramid import Pyramid
+from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Report, Snapshot, Strays
+from napari_histosynth.ui.scene import EngineMaker, Scene
+from napari_histosynth.ui.sketches import View
 
 TILE = 384
 """Side of what is drawn at once, in pixels: what a stroke may have to wait for."""
 
 _PATIENCE = 1.0  # s: a window that takes longer is given up when a newer edit comes
+_SKETCH_AFTER = 0.3  # s: if drawing what is in sight takes longer, it is sketched first
 
 _log = logging.getLogger(__name__)
-
-
-class Engine(Protocol):
-    """What the thread needs of :class:`napari_histosynth.paint.canvas.Canvas`."""
-
-    def affected(self, window: Window) -> Window:
-        """Return the pixels that change with the labels of a window."""
-
-    def render(
-        self, window: Window | None = None, *, cancel: Callable[[], bool] | None = None
-    ) -> npt.NDArray[np.uint8]:
-        """Draw a window."""
-
-    def provenance(self) -> Provenance:
-        """Return what made the picture."""
-
-
-EngineMaker = Callable[[Labels], Engine]
-"""Builds the engine on a label map that it reads anew at each render."""
 
 
 Amendment = Callable[[Any], list[Window]]
@@ -60,7 +39,7 @@ Amendment = Callable[[Any], list[Window]]
 class _Orders:
     """What was asked for since the thread last looked; newer orders replace or join older ones."""
 
-    begin: tuple[int, Any, TissueScheme, EngineMaker] | None = None
+    begin: tuple[int, Any, TissueScheme, EngineMaker, Pyramid | None] | None = None
     remake: EngineMaker | None = None
     amend: Amendment | None = None
     source: Any = None
@@ -73,30 +52,6 @@ class _Orders:
     end: bool = False
 
 
-@dataclass
-class _Scene:
-    """A canvas being painted: its labels, its engine, and what of it is out of date."""
-
-    number: int
-    source: Any
-    shadow: Shadow
-    engine: Engine
-    stale: DirtyCells  # after a new canvas or a new look
-    urgent: DirtyCells  # after an edit
-    held: DirtyCells  # stopped by the user, or failed
-    levels: int
-    most: int = 0  # cells at the fullest since the last rest
-    since: float | None = None
-    focus: tuple[float, float] | None = None
-    resting: bool = False
-    failed: bool = False  # what is held waits for the next edit, not for the user
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is anything to draw."""
-        return bool(self.urgent) or bool(self.stale)
-
-
 class DrawingThread:
     """Draws one canvas at a time and keeps it up to date.
 
@@ -106,23 +61,34 @@ class DrawingThread:
         Called on the drawing thread with each :data:`Report`.
     tile : int
         Side in pixels of what is drawn at once.
+    sketch_after : float
+        What is in sight is sketched first if drawing it takes longer, in seconds.
     """
 
-    def __init__(self, report: Callable[[Report], None], tile: int = TILE) -> None:
+    def __init__(
+        self, report: Callable[[Report], None], tile: int = TILE, sketch_after: float = _SKETCH_AFTER
+    ) -> None:
         self._report = report
-        self._tile = tile
+        self._tile, self._sketch_after = tile, sketch_after
         self._wake = threading.Condition()
         self._orders = _Orders()
         self._ordered = False
         self._given = 0
         self._closing = False
         self._thread: threading.Thread | None = None
-        self._scene: _Scene | None = None
-        self._view: Window | None = None
+        self._scene: Scene | None = None
+        self._view: View | None = None
 
     # ---- orders, from any thread
 
-    def begin(self, scene: int, source: Any, scheme: TissueScheme, make: EngineMaker) -> None:
+    def begin(
+        self,
+        scene: int,
+        source: Any,
+        scheme: TissueScheme,
+        make: EngineMaker,
+        pyramid: Pyramid | None = None,
+    ) -> None:
         """Start on a new canvas, dropping whatever was being drawn.
 
         Parameters
@@ -135,9 +101,11 @@ class DrawingThread:
             Scheme of the labels.
         make : callable
             Builds the engine.
+        pyramid : Pyramid, optional
+            Picture to draw over, of the source's shape; a blank one by default.
         """
         with self._wake:
-            self._orders = _Orders(begin=(scene, source, scheme, make))
+            self._orders = _Orders(begin=(scene, source, scheme, make, pyramid))
             self._notify()
 
     def remake(self, make: EngineMaker) -> None:
@@ -169,26 +137,26 @@ class DrawingThread:
                 self._orders.source = source
             self._edited_now()
 
-    def look_at(self, view: Window | None) -> None:
-        """Say what is in sight: it is drawn first."""
+    def look_at(self, view: View | None) -> None:
+        """Say what is in sight: it is drawn first, from the mouse or the middle outwards."""
         self._view = view
 
     def hold(self) -> None:
         """Put off what is left to draw."""
         with self._wake:
-            self._orders.hold = True
+            self._orders.hold, self._orders.resume = True, False  # the last word counts
             self._notify()
 
     def resume(self) -> None:
         """Draw what was put off."""
         with self._wake:
-            self._orders.resume = True
+            self._orders.hold, self._orders.resume = False, True
             self._notify()
 
     def ask_snapshot(self) -> None:
         """Ask for a :class:`Snapshot` once all is drawn, put off or not."""
         with self._wake:
-            self._orders.snapshot = self._orders.resume = True
+            self._orders.hold, self._orders.resume, self._orders.snapshot = False, True, True
             self._notify()
 
     def end(self) -> None:
@@ -267,21 +235,20 @@ class DrawingThread:
         try:
             if orders.begin:
                 self._scene = None
-                self._scene = self._started(*orders.begin)
+                self._scene = Scene.started(*orders.begin)
+                self._report(Begun(number, self._scene.pyramid))
+                if self._scene.shadow.strays:
+                    self._report(Strays(number, self._scene.shadow.strays))
             scene = self._scene
             if scene is None:
                 return False
             scene.resting = False
             self._follow(scene, orders)
             if orders.remake is not None:
-                scene.engine = orders.remake(scene.shadow.labels)
-                scene.stale.add(Window.of_shape(scene.shadow.labels.shape))
-                scene.held.clear()
-                scene.focus, scene.failed = None, False
+                scene.remake(orders.remake)
             if orders.amend is not None:
                 for window in orders.amend(scene.engine):
-                    scene.urgent.add(window)
-                    scene.focus = ((window.y0 + window.y1) / 2, (window.x0 + window.x1) / 2)
+                    scene.mark(window, window, scene.since)
         except Exception as error:
             self._report(Failed(number, _sentence(error)))
             return False
@@ -293,63 +260,50 @@ class DrawingThread:
             scene.held.merge(scene.urgent)
         return orders.snapshot
 
-    def _started(self, number: int, source: Any, scheme: TissueScheme, make: EngineMaker) -> _Scene:
-        """Copy the labels, build the engine, and mark everything as out of date."""
-        shadow = Shadow(source, scheme)
-        shape = (shadow.labels.shape[0], shadow.labels.shape[1])
-        stale, urgent, held = (DirtyCells(shape) for _ in range(3))
-        engine = make(shadow.labels)
-        stale.add(Window.of_shape(shape))
-        if shadow.strays:
-            self._report(Strays(number, shadow.strays))
-        return _Scene(number, source, shadow, engine, stale, urgent, held, level_count(shape))
-
-    def _follow(self, scene: _Scene, orders: _Orders) -> None:
+    def _follow(self, scene: Scene, orders: _Orders) -> None:
         """Copy what was edited and mark what it changes."""
         if orders.source is not None:
             scene.source = orders.source
         windows: list[Window | None] = [None] if orders.compare else list(orders.edits)
         strays: dict[int, int] = {}
         for window in windows:
-            changes = scene.shadow.update(scene.source, window)
-            strays.update(changes.strays)
-            for changed in changes.windows:
-                scene.urgent.add(scene.engine.affected(changed))
-                scene.focus = ((changed.y0 + changed.y1) / 2, (changed.x0 + changed.x1) / 2)
-                scene.since = orders.since  # what is newest is drawn next, so its delay is what one sees
+            strays.update(scene.follow(window, orders.since))
         if strays:
             self._report(Strays(scene.number, strays))
         if scene.failed and scene.urgent:
             scene.stale.merge(scene.held)
             scene.failed = False
 
-    def _snapshot(self, scene: _Scene) -> None:
-        """Report the finished labels."""
+    def _snapshot(self, scene: Scene) -> None:
+        """Report a copy of the finished canvas."""
         try:
             provenance = scene.engine.provenance()
+            pixels, labels = scene.pyramid.levels[0].copy(), scene.shadow.labels.copy()
         except Exception as error:
             self._report(Failed(scene.number, _sentence(error)))
         else:
-            self._report(Snapshot(scene.number, scene.shadow.labels.copy(), provenance))
+            self._report(Snapshot(scene.number, pixels, labels, provenance))
 
-    def _draw(self, scene: _Scene) -> None:
-        """Draw one window and report it."""
-        scene.most = max(scene.most, len(scene.urgent) + len(scene.stale))
-        edited = bool(scene.urgent)
-        window = (scene.urgent if edited else scene.stale).take(self._tile, self._view, scene.focus)
-        if window is None:
-            return
+    def _draw(self, scene: Scene) -> None:
+        """Sketch or draw one window and report it."""
+        scene.most = max(scene.most, scene.left)
+        view, dirty, edited = self._view, scene.dirty, bool(scene.urgent)
         started = time.perf_counter()
+        focus = scene.focus if edited or view is None or view.pointer is None else view.pointer
 
         def superseded() -> bool:
             newer = self._closing or (self._ordered and (not edited or self._orders.hold))
             return newer or (self._ordered and time.perf_counter() - started > _PATIENCE)
 
+        if self._sketch(scene, view, superseded):
+            return
+        window = dirty.take(self._tile, None if view is None else view.window, focus)
+        if window is None:
+            return
         try:
-            pixels = scene.engine.render(window, cancel=superseded)
-            pieces = cut_pieces(window, pixels, scene.levels)
+            scene.draw(window, superseded)
         except Cancelled:
-            (scene.urgent if edited else scene.stale).add(window)
+            dirty.add(window)
             return
         except Exception as error:
             for cells in (scene.urgent, scene.stale):
@@ -358,13 +312,29 @@ class DrawingThread:
             scene.failed = True
             self._report(Failed(scene.number, _sentence(error)))
             return
-        scene.stale.discard(window)
-        scene.held.discard(window)
-        left = len(scene.urgent) + len(scene.stale)
         since = scene.since if edited else None
-        self._report(Patch(scene.number, pieces, since, 1 - left / max(scene.most, 1)))
+        self._report(Patch(scene.number, window, since, 1 - scene.left / max(scene.most, 1)))
         if edited and not scene.urgent:
             scene.since = None
+
+    def _sketch(self, scene: Scene, view: View | None, superseded: Callable[[], bool]) -> bool:
+        """Sketch what is in sight if that is worth it and not yet done; return whether it was begun."""
+        window = scene.worth_sketching(view, self._sketch_after)
+        if window is None:
+            return False
+        try:
+            if not scene.sketch(window, view, superseded):
+                return False
+        except Cancelled:
+            return True  # new orders come first
+        except Exception as error:  # drawing it properly will tell what is wrong, if anything is
+            _log.warning("Sketching failed: %s", error)
+            scene.sketchable = False
+            return False
+        done = 1 - scene.left / max(scene.most, 1)
+        since = scene.since if scene.urgent else None
+        self._report(Patch(scene.number, window, since, done, sketch=True))
+        return True
 
 
 def _sentence(error: Exception) -> str:

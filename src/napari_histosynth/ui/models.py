@@ -32,8 +32,10 @@ def load_cached(name_or_path: str | Path, device: str = "auto", precision: str =
     HistosynthError
         As :func:`napari_histosynth.paint.model.load_model`.
     """
+    from napari_histosynth.ui.warm import warm_up
     from napari_histosynth.zoo import find_model
 
+    warm_up()
     folder = find_model(name_or_path)
     return _loaded(str(folder.path), folder.card.sha256, device, precision)
 

@@ -331,7 +331,8 @@ class PaintDock(QWidget):
         """Lay the layers side by side, or over one another."""
         stage = self.painter.stage
         if stage is not None:
-            all_in_sight = stage.view() == Window.of_shape(stage.shape)
+            view = stage.view()
+            all_in_sight = view is not None and view.window == Window.of_shape(stage.shape)
             show = arrange.side_by_side if index == 0 else arrange.overlaid
             show(self.viewer, stage.labels)
             if all_in_sight:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
 
 from napari_histosynth.core.errors import HistosynthError, ModelError
@@ -18,7 +18,7 @@ from napari_histosynth.ui.follow import LabelsFollower
 from napari_histosynth.ui.look import Look, Looks
 from napari_histosynth.ui.lookdesk import LookDesk
 from napari_histosynth.ui.models import engine_maker, load_cached
-from napari_histosynth.ui.reports import Failed, Idle, Patch, Report, Strays
+from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Report, Strays, Told
 from napari_histosynth.ui.save import Painting
 from napari_histosynth.ui.savequeue import SaveQueue
 from napari_histosynth.ui.stage import Stage
@@ -89,15 +89,14 @@ class Painter(QObject):
         self._finished = 0  # orders to the thread that it has carried out
         self._asked = 0  # orders to the thread when a snapshot was asked for last
         self._unseen = False  # pixels that the thumbnail does not show yet
-        self._strays_told: set[int] = set()
-        self._last_failure = ""
+        self._told = Told()
         self._saving = SaveQueue(self.tasks, self.told.emit, self.failed.emit)
         self._closed = False
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
     # ---- model
 
-    def choose_model(self, name_or_path: str | Path, then: Callable[[], None] | None = None) -> None:
+    def choose_model(self, name_or_path: str | Path, then: Callable[[], object] = bool) -> None:
         """Load a model in the background and draw with it.
 
         Parameters
@@ -109,42 +108,38 @@ class Painter(QObject):
         """
 
         def ready(model: PaintModel) -> None:
-            if self._use(model) and then is not None:
-                then()
+            self._use(model)
+            then()
 
-        def refused(sentence: str) -> None:
-            self.failed.emit(sentence)
-            self.model_changed.emit()  # whoever shows the choice goes back to what is in use
+        what = f"Loading {Path(name_or_path).name}"
+        self.tasks.run(what, lambda: self._load(name_or_path), ready, self._refuse_model)
 
-        self.tasks.run(f"Loading {Path(name_or_path).name}", lambda: self._load(name_or_path), ready, refused)
+    def _use(self, model: PaintModel) -> None:
+        """Take a model into use, converting the canvas first if its classes or its scale are others."""
+        before, stage = self.model, self.stage
+        if stage is not None and before is not None and not prepare.draws_the_same(before, model):
+            data, name = stage.labels.data, stage.labels.name
 
-    def _use(self, model: PaintModel) -> bool:
-        """Take a model into use, converting the canvas if its classes are others."""
-        before, self.model = self.model, model
-        if self.stage is not None and before is not None and model is not before:
-            try:
-                self._carry_over(before, model)
-            except HistosynthError as error:
-                self.model = before
-                self.failed.emit(str(error))
+            def ready(labels: Labels) -> None:
+                self.model = model
                 self.model_changed.emit()
-                return False
-        self.model_changed.emit()
-        return True
+                if self.stage is stage:
+                    stage.touched = True  # the labels of the other scheme are kept, out of sight
+                    self.new_canvas(labels)
 
-    def _carry_over(self, before: PaintModel, model: PaintModel) -> None:
-        """Draw the present labels with another model, converted to a new layer if need be."""
-        assert self.stage is not None
-        same_scale = bool(np.isclose(before.um_per_px, model.um_per_px, rtol=1e-3))
-        if before.scheme.names == model.scheme.names and same_scale:
-            self._strays_told.clear()
-            self._begin()
+            work = partial(prepare.converted, data, before, model, name)
+            self.tasks.run("Converting the canvas", work, ready, self._refuse_model)
             return
-        source, _ = before.scheme.sanitize(self.stage.labels.data)
-        origin = prepare.Origin(source, before.scheme, before.um_per_px, self.stage.labels.name)
-        converted = prepare.fitted(origin, model, nuclei=False)
-        self.stage.touched = True  # the labels of the other scheme are kept, out of sight
-        self.new_canvas(converted)
+        self.model = model
+        if stage is not None and model is not before:
+            self._told.forget_strays()
+            self._begin()
+        self.model_changed.emit()
+
+    def _refuse_model(self, sentence: str) -> None:
+        """Say why a model is not used; whoever shows the choice goes back to what is in use."""
+        self.failed.emit(sentence)
+        self.model_changed.emit()
 
     def _needs_model(self) -> PaintModel:
         """Return the model, or raise ModelError."""
@@ -200,7 +195,7 @@ class Painter(QObject):
         self.stage = Stage(self.viewer, layer, model.um_per_px, self)
         layers.ready_brush(layer, model.scheme, model.um_per_px)
         self.viewer.layers.selection.active = layer
-        self._strays_told.clear()
+        self._told.forget_strays()
         if self.looks.renewed_for_canvas():
             self.look_changed.emit()
         self._begin()
@@ -209,21 +204,18 @@ class Painter(QObject):
         )
         self.canvas_changed.emit()
 
-    def _leave(self, *, put_away: bool) -> None:
-        """Let go of the present canvas to make room for another."""
+    def _leave(self, *, put_away: bool | None) -> None:
+        """Let go of the present canvas, its layers put away, its picture removed, or all as it is if None."""
         stage = self._release()
         if stage is not None:
-            stage.close(remove=put_away and not stage.touched, hide=put_away)
-            if not put_away and stage.picture in self.viewer.layers:
+            stage.close(remove=bool(put_away) and not stage.touched, hide=bool(put_away))
+            if put_away is False and stage.picture in self.viewer.layers:
                 self.viewer.layers.remove(stage.picture)
             stage.deleteLater()
 
     def _let_be(self) -> None:
         """Let go of the present canvas, leaving its layers as they are."""
-        stage = self._release()
-        if stage is not None:
-            stage.close()
-            stage.deleteLater()
+        self._leave(put_away=None)
         self.progressed.emit(1.0)
         self.canvas_changed.emit()
 
@@ -247,9 +239,9 @@ class Painter(QObject):
         self._saving.give_up()
         self._thread.look_at(self.stage.view())
         model, labels = self._needs_model(), self.stage.labels.data
-        self._thread.begin(
-            self._scene, labels, model.scheme, engine_maker(model, self.looks.present, self.desk)
-        )
+        make = engine_maker(model, self.looks.present, self.desk)
+        self.stage.shape = labels.shape
+        self._thread.begin(self._scene, labels, model.scheme, make, self.stage.pyramid)
         self.progressed.emit(0.0)
 
     # ---- look
@@ -342,7 +334,6 @@ class Painter(QObject):
         if stage.labels.data.shape == stage.shape:
             self._thread.compare(stage.labels.data)
         else:
-            stage.resize()
             self._begin()
             self.canvas_changed.emit()
 
@@ -350,9 +341,11 @@ class Painter(QObject):
         """Act on what the drawing thread says, on the main thread."""
         if self._closed or self.stage is None or report.scene != self._scene:
             return
-        if isinstance(report, Patch):
-            self._last_failure = ""
-            self.stage.write(report.pieces, soon=report.since is not None)
+        if isinstance(report, Begun):
+            self._take_picture(report)
+        elif isinstance(report, Patch):
+            self._told.forget_failure()
+            self.stage.show(soon=report.sketch or report.since is not None)
             self._thread.look_at(self.stage.view())
             if report.since is not None:
                 self.stage.touched = True
@@ -369,17 +362,22 @@ class Painter(QObject):
             self.held_changed.emit(report.held)
             self.progressed.emit(1.0)
         elif isinstance(report, Strays):
-            new = {value: count for value, count in report.values.items() if value not in self._strays_told}
-            if new:
-                self._strays_told |= set(new)
+            if new := self._told.new_strays(report):
                 self.warned.emit(self._needs_model().scheme.describe_strays(new))
         elif isinstance(report, Failed):
-            if report.sentence != self._last_failure:  # one sentence, not one a stroke
+            if self._told.is_new_failure(report):
                 self.failed.emit(report.sentence)
-            self._last_failure = report.sentence
         else:
             scheme = self._needs_model().scheme
-            self._saving.write(Painting(self.stage.pixels.copy(), report.labels, scheme, report.provenance))
+            self._saving.write(Painting(report.pixels, report.labels, scheme, report.provenance))
+
+    def _take_picture(self, report: Begun) -> None:
+        """Show the picture that is drawn from now on."""
+        assert self.stage is not None
+        picture = self.stage.picture
+        self.stage.take(report.pyramid)
+        if self.stage.picture is not picture:
+            self.canvas_changed.emit()
 
     def _on_layer_removed(self, event: Any) -> None:
         """Let go of the canvas when one of its layers is removed."""

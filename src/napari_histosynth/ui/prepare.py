@@ -134,10 +134,10 @@ def origin_of_layer(layer: Any, model: PaintModel) -> Origin:
 def _likely_scheme(labels: Any, model: PaintModel) -> TissueScheme:
     """Return the model's scheme, or its counterpart without nuclei where none are marked in tissue."""
     name = model.scheme.name.removesuffix("-3") + "-2"
-    values = np.unique(np.asarray(labels))
+    values = np.asarray(labels)
     if NUCLEI in model.scheme.names and name in scheme_names():
         smaller = get_scheme(name)
-        if values[0] >= 0 and 0 < values[-1] < smaller.n_classes:
+        if values.min() >= 0 and 0 < values.max() < smaller.n_classes:
             return smaller
     return model.scheme
 
@@ -177,6 +177,24 @@ def fitted(origin: Origin, model: PaintModel, *, nuclei: bool, seed: int = 0) ->
         )
     labels = resample_labels(convert_labels(origin.labels, origin.scheme, model.scheme), shape)
     return with_nuclei(labels, model, seed) if nuclei else labels
+
+
+def draws_the_same(one: PaintModel, other: PaintModel) -> bool:
+    """Return whether two models draw the same classes at the same scale."""
+    same_scale = bool(np.isclose(one.um_per_px, other.um_per_px, rtol=1e-3))
+    return one.scheme.names == other.scheme.names and same_scale
+
+
+def converted(labels: Any, before: PaintModel, model: PaintModel, name: str) -> Labels:
+    """Bring the labels of a canvas to another model; values outside the scheme become background.
+
+    Raises
+    ------
+    HistosynthError
+        As :func:`fitted`.
+    """
+    source, _ = before.scheme.sanitize(labels)
+    return fitted(Origin(source, before.scheme, before.um_per_px, name), model, nuclei=False)
 
 
 def blank(

@@ -68,6 +68,9 @@ def cut_pieces(window: Window, pixels: Pixels, levels: int) -> list[Piece]:
 class Pyramid:
     """A blank picture, uint8 (h, w, 3), in as many levels as its size asks for.
 
+    Filling the memory of a large one takes a moment: build it off the main thread, and show
+    :meth:`placeholder` until then.
+
     Parameters
     ----------
     shape : tuple of int
@@ -75,17 +78,33 @@ class Pyramid:
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        self.levels: list[Pixels] = []
-        for level in range(level_count(shape)):
-            height, width = (-(-side // 2**level) for side in shape)
-            self.levels.append(np.full((height, width, 3), 255, np.uint8))
+        self.levels: list[Pixels] = [np.full(size, 255, np.uint8) for size in _level_shapes(shape)]
+
+    @classmethod
+    def placeholder(cls, shape: tuple[int, int]) -> Pyramid:
+        """Return a white picture that takes no memory and cannot be written to."""
+        blank = cls.__new__(cls)
+        blank.levels = [np.broadcast_to(np.uint8(255), size) for size in _level_shapes(shape)]
+        return blank
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.levels[0].shape[:2]
+        return height, width
 
     @property
     def data(self) -> Pixels | list[Pixels]:
         """What a napari image layer takes: the picture, or the list of its levels."""
         return self.levels[0] if len(self.levels) == 1 else self.levels
 
-    def write(self, pieces: list[Piece]) -> None:
-        """Put new pixels in place, on every level."""
-        for piece in pieces:
+    def write(self, window: Window, pixels: Pixels) -> None:
+        """Put new pixels in place, on every level; see :func:`cut_pieces`."""
+        for piece in cut_pieces(window, pixels, len(self.levels)):
             self.levels[piece.level][piece.window.slices] = piece.pixels
+
+
+def _level_shapes(shape: tuple[int, int]) -> list[tuple[int, int, int]]:
+    """Return the array shape of each level, finest first."""
+    count = level_count(shape)
+    return [(-(-shape[0] // 2**level), -(-shape[1] // 2**level), 3) for level in range(count)]

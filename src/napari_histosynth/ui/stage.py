@@ -10,7 +10,8 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui.layers import picture_layer_arguments, without_clashing_units
-from napari_histosynth.ui.pyramid import Piece, Pyramid
+from napari_histosynth.ui.pyramid import Pyramid
+from napari_histosynth.ui.sketches import View
 
 # Seconds between refreshes: each uploads what is in view, so pieces that come faster share one. A stroke is
 # watched as it appears; a whole canvas may come in larger steps, which leaves more of the machine to draw it.
@@ -35,6 +36,8 @@ class Stage(QObject):
     ----------
     labels, picture : napari layers
         The two layers.
+    shape : tuple of int
+        Height and width of the canvas in pixels.
     touched : bool
         Whether anyone has changed the labels since they were put up.
     """
@@ -43,47 +46,45 @@ class Stage(QObject):
         super().__init__(parent)
         self.viewer, self.labels = viewer, labels
         self.touched = False
-        self._pyramid = Pyramid(labels.data.shape)
-        arguments = without_clashing_units(picture_layer_arguments(um_per_px), viewer.layers)
-        arguments["scale"], arguments["translate"] = labels.scale, labels.translate
-        active = viewer.layers.selection.active
-        self.picture = viewer.add_image(
-            self._pyramid.data, multiscale=len(self._pyramid.levels) > 1, **arguments
-        )
-        viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(labels))
-        viewer.layers.selection.active = active
+        self._um_per_px = um_per_px
+        self.shape: tuple[int, int] = labels.data.shape
+        self._pyramid = Pyramid.placeholder(self.shape)
+        self.picture = self._add_picture()
         self._last_refresh = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._refresh)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width of the canvas in pixels."""
-        height, width = self.pixels.shape[:2]
-        return height, width
-
-    @property
     def pixels(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The picture, uint8 (y, x, 3)."""
         return self._pyramid.levels[0]
 
-    def resize(self) -> None:
-        """Make room for a picture of the labels' new shape."""
-        self._pyramid = Pyramid(self.labels.data.shape)
-        self.picture.data = self._pyramid.data
+    def take(self, pyramid: Pyramid) -> None:
+        """Show a picture of the canvas's shape, into which somebody else writes; see :meth:`show`."""
+        if pyramid is self._pyramid:
+            return
+        levels_before, self._pyramid = len(self._pyramid.levels), pyramid
+        if (levels_before > 1) == (len(pyramid.levels) > 1):
+            self.picture.data = pyramid.data
+        else:  # napari's layers have one level or many for life
+            before, self.picture = self.picture, self._add_picture()
+            self.viewer.layers.remove(before)
 
-    def write(self, pieces: list[Piece], *, soon: bool) -> None:
-        """Put new pixels in place and show them, at once or together with those that come next.
+    @property
+    def pyramid(self) -> Pyramid | None:
+        """The picture if it can be drawn over: there, and of the canvas's shape."""
+        there = self._pyramid.levels[0].flags.writeable
+        return self._pyramid if there and self._pyramid.shape == self.shape else None
+
+    def show(self, *, soon: bool) -> None:
+        """Show new pixels, at once or together with those that come next.
 
         Parameters
         ----------
-        pieces : list of Piece
-            From :func:`napari_histosynth.ui.pyramid.cut_pieces`.
         soon : bool
             Whether somebody waits for just these.
         """
-        self._pyramid.write(pieces)
         wait = (_SOON if soon else _PRESENTLY) - (time.perf_counter() - self._last_refresh)
         if wait <= 0:
             self._refresh()
@@ -95,14 +96,19 @@ class Stage(QObject):
         self._timer.stop()
         self.picture.refresh(extent=False, highlight=False)
 
-    def view(self) -> Window | None:
-        """Return what of the canvas is in sight, in pixels; None if nothing is known."""
+    def view(self) -> View | None:
+        """Return what of the canvas is in sight; None if nothing is known."""
         corners = np.asarray(self.labels.corner_pixels)
         if corners.shape != (2, 2):
             return None
         (y0, x0), (y1, x1) = corners.astype(int)
         window = Window(int(y0), int(y1) + 1, int(x0), int(x1) + 1).clip(self.shape)
-        return None if window.area <= 1 else window
+        if window.area <= 1:
+            return None
+        y, x = self.labels.world_to_data(self.viewer.cursor.position)[-2:]
+        inside = window.y0 <= y < window.y1 and window.x0 <= x < window.x1
+        level = int(self.picture.data_level) if len(self._pyramid.levels) > 1 else 0
+        return View(window, level, (float(y), float(x)) if inside else None)
 
     def holds(self, layer: Any) -> bool:
         """Return whether a layer is one of the two."""
@@ -117,6 +123,18 @@ class Stage(QObject):
                     self.viewer.layers.remove(layer)
                 elif hide:
                     layer.visible = False
+
+    def _add_picture(self) -> Any:
+        """Add a layer for the picture below the labels."""
+        arguments = without_clashing_units(picture_layer_arguments(self._um_per_px), self.viewer.layers)
+        arguments["scale"], arguments["translate"] = self.labels.scale, self.labels.translate
+        active = self.viewer.layers.selection.active
+        picture = self.viewer.add_image(
+            self._pyramid.data, multiscale=len(self._pyramid.levels) > 1, **arguments
+        )
+        self.viewer.layers.move(len(self.viewer.layers) - 1, self.viewer.layers.index(self.labels))
+        self.viewer.layers.selection.active = active
+        return picture
 
     def _refresh(self) -> None:
         """Show the picture as it is now."""

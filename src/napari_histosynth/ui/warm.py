@@ -1,0 +1,71 @@
+"""Loading what is slow to load before it is needed, in a thread that lets the main thread go on.
+
+Imports are Python and give way to the main thread every few milliseconds, with two exceptions that hold
+it up: opening torch's libraries (hundreds of megabytes, read with the interpreter locked) and what napari
+imports when the first layer with units is added. Both are done here, ahead of time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+# What the first Labels layer of a session imports while the window stands still, over half a second.
+_NAPARI_NEEDS = ("pandas", "scipy.linalg", "scipy.ndimage", "scipy.special", "skimage.segmentation")
+_TORCH_LIBRARIES = ("libc10", "libtorch_cpu")
+_once = threading.Lock()
+
+
+def warm_up() -> None:
+    """Load torch's libraries, torch, and what napari needs for layers; harmless when repeated.
+
+    Call it in a thread. Nothing here is needed for anything to work, so errors are left to those who
+    import in earnest.
+    """
+    with _once:
+        for load in (_open_torch_libraries, _import_torch, _import_for_layers, _read_units):
+            try:
+                load()
+            except Exception as error:
+                _log.debug("%s failed: %s", load.__name__, error)
+
+
+def _open_torch_libraries() -> None:
+    """Open torch's libraries by ctypes, which unlocks the interpreter meanwhile, as importing does not."""
+    if "torch" in sys.modules:
+        return
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        return
+    folder = Path(spec.origin).parent / "lib"
+    suffix = ".dylib" if sys.platform == "darwin" else ".so"
+    everything = folder / f"libtorch_global_deps{suffix}"
+    if everything.is_file():  # torch opens this one first itself
+        ctypes.CDLL(str(everything), mode=ctypes.RTLD_GLOBAL)
+    for name in _TORCH_LIBRARIES:
+        path = folder / f"{name}{suffix}"
+        if path.is_file():
+            ctypes.CDLL(str(path))
+
+
+def _import_torch() -> None:
+    importlib.import_module("torch")
+
+
+def _import_for_layers() -> None:
+    for name in _NAPARI_NEEDS:
+        importlib.import_module(name)
+
+
+def _read_units() -> None:
+    """Let pint read its table of units."""
+    pint: Any = importlib.import_module("pint")
+    pint.get_application_registry()("um")
