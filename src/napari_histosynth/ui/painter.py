@@ -342,7 +342,8 @@ class Painter(QObject):
         if self._closed or self.stage is None or report.scene != self._scene:
             return
         if isinstance(report, Begun):
-            self._take_picture(report)
+            if self.stage.take(report.pyramid):
+                self.canvas_changed.emit()
         elif isinstance(report, Patch):
             self._told.forget_failure()
             self.stage.show(soon=report.sketch or report.since is not None)
@@ -370,14 +371,6 @@ class Painter(QObject):
         else:
             scheme = self._needs_model().scheme
             self._saving.write(Painting(report.pixels, report.labels, scheme, report.provenance))
-
-    def _take_picture(self, report: Begun) -> None:
-        """Show the picture that is drawn from now on."""
-        assert self.stage is not None
-        picture = self.stage.picture
-        self.stage.take(report.pyramid)
-        if self.stage.picture is not picture:
-            self.canvas_changed.emit()
 
     def _on_layer_removed(self, event: Any) -> None:
         """Let go of the canvas when one of its layers is removed."""

@@ -60,16 +60,23 @@ class Stage(QObject):
         """The picture, uint8 (y, x, 3)."""
         return self._pyramid.levels[0]
 
-    def take(self, pyramid: Pyramid) -> None:
-        """Show a picture of the canvas's shape, into which somebody else writes; see :meth:`show`."""
+    def take(self, pyramid: Pyramid) -> bool:
+        """Show a picture of the canvas's shape, into which somebody else writes; see :meth:`show`.
+
+        Returns
+        -------
+        bool
+            Whether it is shown by another layer now: napari's have one level or many for life.
+        """
         if pyramid is self._pyramid:
-            return
+            return False
         levels_before, self._pyramid = len(self._pyramid.levels), pyramid
         if (levels_before > 1) == (len(pyramid.levels) > 1):
             self.picture.data = pyramid.data
-        else:  # napari's layers have one level or many for life
-            before, self.picture = self.picture, self._add_picture()
-            self.viewer.layers.remove(before)
+            return False
+        before, self.picture = self.picture, self._add_picture()
+        self.viewer.layers.remove(before)
+        return True
 
     @property
     def pyramid(self) -> Pyramid | None:
