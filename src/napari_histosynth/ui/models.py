@@ -32,12 +32,14 @@ def load_cached(name_or_path: str | Path, device: str = "auto", precision: str =
     HistosynthError
         As :func:`napari_histosynth.paint.model.load_model`.
     """
-    from napari_histosynth.ui.warm import warm_up
+    from napari_histosynth.ui import warm
     from napari_histosynth.zoo import find_model
 
-    warm_up()
+    warm.load_torch()
     folder = find_model(name_or_path)
-    return _loaded(str(folder.path), folder.card.sha256, device, precision)
+    model = _loaded(str(folder.path), folder.card.sha256, device, precision)
+    warm.load_for_layers()
+    return model
 
 
 class ModelLoader:

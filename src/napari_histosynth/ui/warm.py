@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +23,36 @@ _log = logging.getLogger(__name__)
 _NAPARI_NEEDS = ("pandas", "scipy.linalg", "scipy.ndimage", "scipy.special", "skimage.segmentation")
 _TORCH_LIBRARIES = ("libc10", "libtorch_cpu")
 _once = threading.Lock()
+_begun = False
 
 
-def warm_up() -> None:
-    """Load torch's libraries, torch, and what napari needs for layers; harmless when repeated.
+def load_torch() -> None:
+    """Load torch's libraries and torch; harmless when repeated. Call it in a thread."""
+    _try(_open_torch_libraries)
+    _try(_import_torch)
 
-    Call it in a thread. Nothing here is needed for anything to work, so errors are left to those who
-    import in earnest.
-    """
+
+def load_for_layers() -> None:
+    """Load in a thread, once, what napari needs for the first layer."""
+    global _begun
     with _once:
-        for load in (_open_torch_libraries, _import_torch, _import_for_layers, _read_units):
-            try:
-                load()
-            except Exception as error:
-                _log.debug("%s failed: %s", load.__name__, error)
+        if _begun:
+            return
+        _begun = True
+    threading.Thread(target=_load_for_layers, name="histosynth-warm").start()
+
+
+def _load_for_layers() -> None:
+    _try(_import_for_layers)
+    _try(_read_units)
+
+
+def _try(load: Callable[[], None]) -> None:
+    """Load something; errors are left to those who import it in earnest."""
+    try:
+        load()
+    except Exception as error:
+        _log.debug("%s failed: %s", load, error)
 
 
 def _open_torch_libraries() -> None:
