@@ -154,9 +154,8 @@ class Session:
         layer.mode, layer.brush_size, layer.selected_label = "paint", BRUSH, 3
         self.time("stroke", into, lambda: self.hand.drag(0.2, 0.4))
         self.time("undo of the stroke", into, self.hand.undo)
-        layer.mode, layer.selected_label, layer.contiguous = "fill", 3, False
-        place = (self.size // 2, self.size // 2)
-        layer.contiguous = True
+        layer.mode, layer.selected_label, layer.contiguous = "fill", 3, True
+        place = stroma(layer.data)
         self.time("flood fill of most of it", into, lambda: layer.fill(place, 3), 1.5)
         self.time("undo of the fill", into, self.hand.undo, 1.5)
         spin(drawn, 5)
@@ -221,10 +220,12 @@ class Session:
         painter.stop_drawing()
         spin(lambda: not painter.is_drawing)
 
+        self.look_closely(um)
         dabs = self.dab_latencies(painter)
         moves: list[float] = []
         painter.stroke_drawn.connect(moves.append)
-        self.hand.drag(0.2, 0.7, 60)
+        layer.selected_label = 0
+        self.hand.drag(0.1, 0.3, 60)
         spin(lambda: not painter.is_drawing)
 
         full = None
@@ -250,6 +251,13 @@ class Session:
             "precision": painter.model.precision, "device": painter.model.device.type,
         }  # fmt: skip
 
+    def look_closely(self, um_per_px: float) -> None:
+        """Zoom in until a pixel of the canvas is one of the screen, whatever the size of the canvas."""
+        camera = getattr(self.viewer, "scene", self.viewer).camera
+        camera.center = (0, *(self.size * um_per_px / 2,) * 2)[-len(camera.center) :]
+        camera.zoom = 1 / um_per_px
+        rest(0.5)
+
     def dab_latencies(self, painter: Any) -> list[float]:
         """Return the time from napari's event to the pixels in the H&E layer for single dabs, in ms."""
         layer, chance = painter.stage.labels, np.random.default_rng(0)
@@ -264,7 +272,7 @@ class Session:
             began.clear()
             ended.clear()
             rest(0.1)
-            self.hand.click(*chance.uniform((0.08, 0.35), (0.42, 0.65)))
+            self.hand.click(*chance.uniform((0.08, 0.2), (0.42, 0.8)))
             spin(lambda: not painter.is_drawing)
             if began and ended:
                 times.append(1000 * (ended[-1] - began[0]))
@@ -278,6 +286,13 @@ def example(size: int, um_per_px: float) -> np.ndarray[Any, Any]:
     side = min(size, 1024)
     made = example_labels("crypts-cross", (side, side), um_per_px)
     return np.ascontiguousarray(np.tile(made, (-(-size // side),) * 2)[:size, :size])
+
+
+def stroma(labels: np.ndarray[Any, Any]) -> tuple[int, int]:
+    """Return a pixel of stroma near the middle."""
+    middle = labels.shape[0] // 2
+    row = int(np.flatnonzero(labels[middle:, middle] == 1)[0])
+    return middle + row, middle
 
 
 def peak_memory() -> float:
@@ -299,6 +314,9 @@ def measured(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
     if line is None:
         raise SystemExit(f"{size} px: nothing was measured\n{done.stderr[-2000:]}")
     result: dict[str, Any] = json.loads(line)
+    print(
+        f"{size} px is done: {line}" if arguments.raw else f"{size} px is done", file=sys.stderr, flush=True
+    )
     return result
 
 
@@ -348,6 +366,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), help="sides of canvases, px")
     parser.add_argument("--dabs", type=int, default=30, help="how many single dabs")
     parser.add_argument("--model", default="colon-3class")
+    parser.add_argument("--raw", action="store_true", help="print all that was measured as well")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
