@@ -2,8 +2,8 @@
 
     python benchmarks/dataset.py [--model colon-3class] [--n 12] [--size 512] [--workers 2]
 
-prints pairs a minute, and how many times faster several workers are. The time that a worker takes to start and
-to load the model counts; it is the same for any number of pairs.
+prints pairs a minute, and how many times faster several workers are. What a worker takes to start and
+to load the model counts, and is the same for any number of pairs.
 """
 
 from __future__ import annotations
