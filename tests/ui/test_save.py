@@ -99,6 +99,18 @@ def test_a_disk_that_fills_up_half_way_leaves_all_old_files(
     assert contents(tmp_path) == before
 
 
+def test_a_zarr_is_replaced_but_no_other_folder(painting: Painting, tmp_path: Path) -> None:
+    files = {"labels": tmp_path / "a.ome.zarr"}
+    for _ in range(2):
+        save_painting(painting, files)
+    (tmp_path / "b.ome.zarr").mkdir()
+    (tmp_path / "b.ome.zarr" / "precious.txt").write_text("precious")
+    with pytest.raises(SaveError, match="is a folder of something else; choose another folder"):
+        save_painting(painting, {"labels": tmp_path / "b.ome.zarr"})
+    assert (tmp_path / "b.ome.zarr" / "precious.txt").read_text() == "precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ome.zarr", "b.ome.zarr"]
+
+
 def test_a_folder_that_is_missing_is_one_sentence(painting: Painting, tmp_path: Path) -> None:
     with pytest.raises(SaveError, match=r"no such file or directory; choose another folder\.$"):
         save_painting(painting, file_names(tmp_path / "missing" / "gland"))

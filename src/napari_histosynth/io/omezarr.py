@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -176,9 +177,13 @@ def _check_target(path: str | os.PathLike[str], target: Path, version: str) -> N
         raise SaveError(f"Cannot write {path}: OME-Zarr needs a name that ends in .ome.zarr.")
     if not target.parent.is_dir():
         raise SaveError(f"Cannot write {path}: there is no folder {target.parent}; create it first.")
-    ours = (target / "zarr.json").is_file() or (target / ".zgroup").is_file()
-    if target.exists() and not ours:
+    if target.exists() and not _is_group(target):
         raise SaveError(f"Cannot write {path}: something else is there; give another name.")
+
+
+def _is_group(path: Path) -> bool:
+    """Return whether a folder is a zarr group, by its marks."""
+    return (path / "zarr.json").is_file() or (path / ".zgroup").is_file()
 
 
 def _checked(
@@ -288,8 +293,10 @@ def put_in_place(temporary: Path, target: Path) -> None:
     Raises
     ------
     OSError
-        If it cannot be moved; what was there is there still.
+        If it cannot be moved, or a folder is there that is no zarr; what was there is there still.
     """
+    if target.is_dir() and not _is_group(target):
+        raise FileExistsError(errno.EEXIST, f"{target.name} is a folder of something else")
     if not target.is_dir():
         os.replace(temporary, target)
         return
