@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.config import SourceSection
 
 #: Changes with the rules, so that labels kept from an earlier run are made anew.
-RULES = 4
+RULES = 5
 
 #: Scheme of the weak labels.
 WEAK_SCHEME = "colon-10"

@@ -203,8 +203,10 @@ def _raw(
     stains = measure_stains(rgb)
     px = 1 / um_per_px
     glass = _glass(stains, px)
-    if grade != "carcinoma":  # thin mucus in a goblet or a crypt is nearly as bright as an empty lumen
-        glass &= ~glands | without_small(_is_clear(stains, px), 60 * px**2)
+    # thin mucus, in a goblet, a crypt or a pool, is nearly as bright as glass
+    mucous = np.ones_like(glands) if hints.pools else glands & (grade != "carcinoma")
+    if mucous.any():
+        glass &= ~mucous | without_small(_is_clear(stains, px), 60 * px**2)
     nuclei = find_nuclei(stains, ~glass, px)
     stroma = ~glands & ~glass
     labels = np.full(glands.shape, LOOSE, np.uint8)
@@ -292,7 +294,7 @@ def _pools(stains: Stains, stroma: Mask, nuclei: Mask, px: float) -> Mask:
     """Mucus outside of epithelium: bluish gray, pale, smooth and without nuclei."""
     red, green = (smooth(one, 3 * px) for one in (stains.red, stains.green))
     cells = smooth(nuclei, 6 * px)
-    found = stroma & (green > 0.02) & (green < 0.18) & (red > 0.65 * green) & (cells < 0.12)
+    found = stroma & (green > 0.02) & (green < 0.2) & (red > 0.65 * green) & (cells < 0.12)
     return without_small(found, 600 * px**2)
 
 
