@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_histosynth.core.tissue import TissueScheme, get_scheme
     from napari_histosynth.paint.canvas import Canvas
     from napari_histosynth.paint.model import PaintModel, load_model
+    from napari_histosynth.paint.segment import Segmenter, load_segmenter
     from napari_histosynth.zoo import list_models
 
 __version__ = "0.1.0"
@@ -24,20 +25,24 @@ __version__ = "0.1.0"
 __all__ = [
     "Canvas",
     "PaintModel",
+    "Segmenter",
     "TissueScheme",
     "__version__",
     "get_scheme",
     "list_models",
     "load_model",
+    "load_segmenter",
 ]
 
 _HOMES = {
     "Canvas": "napari_histosynth.paint.canvas",
     "PaintModel": "napari_histosynth.paint.model",
+    "Segmenter": "napari_histosynth.paint.segment",
     "TissueScheme": "napari_histosynth.core.tissue",
     "get_scheme": "napari_histosynth.core.tissue",
     "list_models": "napari_histosynth.zoo",
     "load_model": "napari_histosynth.paint.model",
+    "load_segmenter": "napari_histosynth.paint.segment",
 }
 
 

@@ -89,6 +89,18 @@ def test_the_shipped_network_is_what_labels(
     assert (labels[20:180, 10:80] != 0).mean() > 0.9
 
 
+def test_the_canvas_is_drawn_in_the_look_of_the_picture(
+    open_dock: Callable[..., Any], viewer: Any, qtbot: Any, wait: Any, halves: Any
+) -> None:
+    dock = open_dock(model="colon-3class")
+    viewer.add_image(he(), name="biopsy", **SCALE)
+    press(dock, qtbot, wait)
+    (look,) = dock.painter.desk.placed.looks
+    assert look.name == "biopsy"
+    np.testing.assert_allclose(look.latent, dock.painter.model.encode(he()), atol=1e-5)
+    assert viewer.layers.selection.active is dock.painter.stage.labels
+
+
 def test_a_scale_that_the_layer_does_not_say_is_asked_and_kept(
     open_dock: Callable[..., Any],
     viewer: Any,

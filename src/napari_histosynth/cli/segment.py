@@ -112,7 +112,7 @@ def segment(
             _save_mask(glands, glands_of(regions), made)
     shares = [f"{name} {(found == index).mean():.0%}" for index, name in enumerate(loaded.scheme.names)]
     say(
-        f"Wrote {output}: {found.shape[1]} x {found.shape[0]} px at {shown:g} um/px, {', '.join(shares)}, "
+        f"Wrote {output}: {found.shape[1]} x {found.shape[0]} px at {shown:.4g} um/px, {', '.join(shares)}, "
         f"by {loaded.name}."
     )
 

@@ -241,7 +241,7 @@ class FieldPanel(QWidget):
         viewer.add_image(made.picture, **without_clashing_units(arguments, viewer.layers))
         painter.new_canvas(made.labels)
         show_canvas(viewer, painter.stage.labels)
-        plan = fieldwork.look_plan(made, painter.model.um_per_px)
+        plan = fieldwork.look_plan(made.labels.shape, made.latent, made.name, painter.model.um_per_px)
         if plan is not None:
             self._lay_looks(plan)
 

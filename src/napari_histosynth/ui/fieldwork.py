@@ -110,13 +110,27 @@ def work(
     return Made(labels, picture, latent, made, f"{order.name} at {x0}, {y0}")
 
 
-def look_plan(made: Made, um_per_px: float) -> LookPlan | None:
-    """Return what draws a canvas in the look of its field: that look at one point, so everywhere."""
+def look_plan(
+    shape: tuple[int, ...], latent: npt.NDArray[np.float32] | None, name: str, um_per_px: float
+) -> LookPlan | None:
+    """Return what draws a canvas in the look of a picture: that look at one point, so everywhere.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the canvas.
+    latent : ndarray or None
+        float32 (d,), the look; None gives None.
+    name : str
+        What the look is called.
+    um_per_px : float
+        Scale of the canvas.
+    """
     from napari_histosynth.paint.lookfile import LookPlan, NamedLook
     from napari_histosynth.paint.lookmap import Place
 
-    if made.latent is None:
+    if latent is None:
         return None
-    height, width = made.labels.shape
-    look = NamedLook(made.latent, made.name, None, made.name)
+    height, width = shape
+    look = NamedLook(latent, name, None, name)
     return LookPlan(um_per_px, (look,), (Place(height / 2, width / 2, 1),))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QDialog, QProgressDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QDialog, QProgressDialog, QPushButton
 
 from napari_histosynth.core.errors import Cancelled, HistosynthError, ImageError
+from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import prepare
 from napari_histosynth.ui.hedialog import HeDialog
@@ -21,19 +22,26 @@ from napari_histosynth.ui.layers import label_layer_arguments, without_clashing_
 from napari_histosynth.ui.painter import Painter
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from napari_histosynth.paint.model import PaintModel
     from napari_histosynth.paint.segment import Segmenter
+    from napari_histosynth.ui.paint import PaintDock
 
 TIP = "Make a label map of the selected H&E picture: background, stroma, epithelium, nuclei"
+
+_LOOKED_AT = 1024  # px a side at the model's scale that the look is read from
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """A label map in a model's scheme and scale, and what it was made of."""
+    """A label map in a model's scheme and scale, the look of its picture, and what it was made of."""
 
     labels: Labels
+    latent: npt.NDArray[np.float32] | None
     picture: HePicture
     model: PaintModel
 
@@ -45,8 +53,8 @@ class LabelsFromHe(QObject):
     ----------
     painter : Painter
         What paints.
-    window : QWidget
-        Parent of the dialogs.
+    window : PaintDock
+        Parent of the dialogs; has the looks on the canvas.
 
     Attributes
     ----------
@@ -57,7 +65,7 @@ class LabelsFromHe(QObject):
     _progressed = Signal(float)
     _ended = Signal(object)
 
-    def __init__(self, painter: Painter, window: QWidget) -> None:
+    def __init__(self, painter: Painter, window: PaintDock) -> None:
         super().__init__(window)
         self._painter, self._window = painter, window
         self._work: threading.Thread | None = None
@@ -161,7 +169,8 @@ class LabelsFromHe(QObject):
             shown = picture.um_per_px or um_per_px
             scale = shown * picture.part.height / labels.shape[0]
             origin = prepare.Origin(labels, segmenter.scheme, scale, picture.name, True)
-            result = _Found(prepare.fitted(origin, model, nuclei=False), picture, model)
+            fitted = prepare.fitted(origin, model, nuclei=False)
+            result = _Found(fitted, _look_of(pixels, um_per_px, window, model), picture, model)
         except Cancelled:
             result = None
         except HistosynthError as error:
@@ -202,6 +211,8 @@ class LabelsFromHe(QObject):
 
     def _put_up(self, found: _Found) -> None:
         """Lay the labels over their picture, as a layer to paint on."""
+        from napari_histosynth.ui.fieldwork import look_plan
+
         viewer, picture, model = self._painter.viewer, found.picture, found.model
         layer = picture.layer
         if layer in viewer.layers and layer.scale[-1] == 1 and picture.um_per_px not in (None, 1.0):
@@ -221,9 +232,29 @@ class LabelsFromHe(QObject):
         except HistosynthError as error:
             show_error(str(error))
             return
+        plan = look_plan(found.labels.shape, found.latent, picture.name, model.um_per_px)
+        if plan is not None:
+            self._window.look_map.lay(plan)
         if picture.window is None:  # who chose a part by looking at it goes on looking at it
             viewer.reset_view()
         show_info(f"{picture.name} became a label map of {labels.data.shape[1]} × {labels.data.shape[0]} px.")
+
+
+def _look_of(
+    pixels: Any, um_per_px: float, window: Window, model: PaintModel
+) -> npt.NDArray[np.float32] | None:
+    """Return the latent of the middle of a picture; None where the model reads none, or it is tiny."""
+    from napari_histosynth.paint.inputs import latent_of_picture
+
+    if model.encoder is None:
+        return None
+    half = round(_LOOKED_AT * max(1.0, model.um_per_px / um_per_px)) // 2
+    y, x = (window.y0 + window.y1) // 2, (window.x0 + window.x1) // 2
+    middle = Window(y - half, y + half, x - half, x + half).intersect(window)
+    try:
+        return latent_of_picture(pixels[middle.slices], um_per_px, model)
+    except ImageError:  # a few pixels have no look
+        return None
 
 
 @lru_cache(maxsize=1)
