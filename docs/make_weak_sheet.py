@@ -4,8 +4,8 @@
 
     python docs/make_weak_sheet.py --data DATA_FOLDER
 
-Fields are from the Pathology Atlas (S. Balci, doi 10.5281/zenodo.6382734; cases MIT, atlas CC BY 4.0): H&E at
-the left of each pair, its labels at the right.
+At the left of each pair the labels of a field of the Pathology Atlas (S. Balci, doi 10.5281/zenodo.6382734),
+at the right what the model draws from them in the look of that field: real tissue is not in the repository.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.paint.canvas import Canvas
 from napari_histosynth.paint.config import read_config
+from napari_histosynth.paint.model import load_model
 from napari_histosynth.paint.sources import load_sources
 
 ROOT = Path(__file__).parents[1]
@@ -38,8 +40,9 @@ def main() -> None:
     """Make the labels of the fields shown and lay them out with a legend."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="colon-10class")
     arguments = parser.parse_args()
-    scheme = get_scheme("colon-10")
+    scheme, model = get_scheme("colon-10"), load_model(arguments.model)
     config = read_config(ROOT / "models/colon-10class/train.toml")
     sources = [source for source in config.data.sources if source.kind == "colon-slides"]
     fields = {
@@ -53,7 +56,8 @@ def main() -> None:
         field = fields[name]
         x, y = number % COLUMNS * 2 * SIDE, number // COLUMNS * (SIDE + LINE)
         pen.text((x + 2, y + 2), name, (40, 40, 40), font)
-        for shift, picture in enumerate((field.image, scheme.encode(field.labels[0]))):
+        drawn = Canvas(model, field.labels[0], latent=model.encode(field.image)).render()
+        for shift, picture in enumerate((scheme.encode(field.labels[0]), drawn)):
             tile = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
             sheet.paste(tile, (x + shift * SIDE, y + LINE))
     for number, entry in enumerate(scheme.classes):
