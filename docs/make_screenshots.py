@@ -9,70 +9,19 @@ It opens the demo, paints a gland with real mouse events, and writes ``docs/imag
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from math import cos, pi, sin
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDialog
+from hands import press, ring, spin, stroke, wait_for
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog
 
 from napari_histosynth.ui.demo import TITLE, open_demo
 from napari_histosynth.ui.newcanvas import BlankDialog, ImportDialog
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1440, 900)
-
-
-def spin(seconds: float) -> None:
-    """Let the window live for a while."""
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        QApplication.processEvents()
-        time.sleep(0.002)
-
-
-def wait_for(ready: Callable[[], bool], seconds: float = 300) -> None:
-    """Let the window live until something is true."""
-    until = time.perf_counter() + seconds
-    while not ready():
-        if time.perf_counter() > until:
-            raise TimeoutError("the window never got there")
-        spin(0.05)
-
-
-def stroke(viewer: Any, places: list[tuple[float, float]]) -> None:
-    """Draw a line with the mouse through places given as shares (across, down) of the canvas widget."""
-    widget = viewer.window._qt_viewer.canvas.native
-    points = [
-        QPoint(round(widget.width() * across), round(widget.height() * down)) for across, down in places
-    ]
-    button, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QTest.mouseMove(widget, points[0])
-    spin(0.05)
-    QTest.mousePress(widget, button, none, points[0])
-    for point in points[1:]:
-        spin(0.02)
-        QTest.mouseMove(widget, point)
-    spin(0.02)
-    QTest.mouseRelease(widget, button, none, points[-1])
-
-
-def ring(center: tuple[float, float], radius: float, shape: tuple[int, int], steps: int = 40) -> Any:
-    """Return places on a circle, its radius a share of the widget's height; ``shape`` is the widget's."""
-    across, down = center
-    squeeze = shape[0] / shape[1]
-    angles = [2 * pi * step / steps for step in range(steps + 1)]
-    return [(across + radius * squeeze * cos(angle), down + radius * sin(angle)) for angle in angles]
-
-
-def press(viewer: Any, key: Qt.Key) -> None:
-    """Press a key over the canvas."""
-    QTest.keyClick(viewer.window._qt_viewer.canvas.native, key)
-    spin(0.1)
 
 
 def save(viewer: Any, name: str) -> None:

@@ -14,8 +14,9 @@ from qtpy.QtTest import QTest
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.paint import tools
-from napari_histosynth.ui.layers import label_layer_arguments
-from napari_histosynth.ui.tools import AREA_NAME, ToolsDock
+from napari_histosynth.ui.arrange import grid_of
+from napari_histosynth.ui.layers import AREA_NAME, label_layer_arguments
+from napari_histosynth.ui.tools import ToolsDock
 
 UM = 0.5
 
@@ -185,6 +186,16 @@ def test_the_brush_is_set_and_shown_in_micrometers(dock: Any, layer: Any) -> Non
     assert dock.brush.value() == 10
 
 
+def test_the_diameter_of_the_brush_can_be_typed(dock: Any, layer: Any) -> None:
+    line = dock.brush.lineEdit()
+    QTest.mouseClick(line, Qt.MouseButton.LeftButton)
+    line.selectAll()
+    QTest.keyClicks(line, "40")
+    QTest.keyClick(dock.brush, Qt.Key.Key_Return)
+    assert dock.brush.value() == 40
+    assert layer.brush_size == 40 / UM
+
+
 def test_control_click_stamps_where_one_clicks_and_paints_nothing(
     dock: Any, viewer: Any, layer: Any, qtbot: Any
 ) -> None:
@@ -251,3 +262,44 @@ def test_napari_finds_the_dock() -> None:
     commands = {entry.id: entry.python_name for entry in manifest.contributions.commands or []}
     widgets = {entry.display_name: entry.command for entry in manifest.contributions.widgets or []}
     assert commands[widgets["Tissue tools"]] == "napari_histosynth.ui.tools:ToolsDock"
+
+
+def test_the_dock_opens_from_the_menu_of_plugins_and_acts_on_the_layer_itself(
+    viewer: Any, layer: Any, tissue: np.ndarray, qtbot: Any
+) -> None:
+    _, dock = viewer.window.add_plugin_dock_widget("napari-histosynth", "Tissue tools")
+    assert dock.labels is layer
+    dock.tool_box.setCurrentText("Dilate")
+    QTest.mouseClick(dock.apply_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not dock.is_busy, timeout=60_000)
+    assert (layer.data != tissue).any()
+
+
+def test_a_closed_dock_stamps_no_more(viewer: Any, layer: Any, tissue: np.ndarray, qtbot: Any) -> None:
+    frame, dock = viewer.window.add_plugin_dock_widget("napari-histosynth", "Tissue tools")
+    dock.tool_box.setCurrentText("Stamp gland")
+    frame.destroyOnClose()
+    qtbot.wait(100)
+    layer.mode = "pan_zoom"
+    canvas = native(viewer)
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    QTest.mouseMove(canvas, middle)
+    qtbot.wait(50)
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, middle)
+    qtbot.wait(1000)
+    np.testing.assert_array_equal(layer.data, tissue)
+    assert not any(getattr(act, "__self__", None) is dock for act in layer.mouse_drag_callbacks)
+
+
+def test_side_by_side_the_area_lies_over_the_labels(said: Any, painted: Any, viewer: Any, qtbot: Any) -> None:
+    tools_dock = ToolsDock(viewer)
+    qtbot.addWidget(tools_dock)
+    grid = grid_of(viewer)
+    tools_dock.draw_area()
+    assert grid.actual_shape(viewer.layers) == (1, 2)
+    painted.overlay.click()
+    painted.side_by_side.click()
+    assert grid.actual_shape(viewer.layers) == (1, 2)
+    viewer.layers.remove(AREA_NAME)
+    assert grid.actual_shape(viewer.layers) == (1, 2)
+    assert grid.stride == -1

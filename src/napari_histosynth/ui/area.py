@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from napari_histosynth.paint.tools import Area
-
-AREA_NAME = "Area"
+from napari_histosynth.ui.arrange import share_place
+from napari_histosynth.ui.layers import AREA_NAME
 
 
 def draw_area(viewer: Any, labels: Any) -> None:
@@ -22,6 +22,7 @@ def draw_area(viewer: Any, labels: Any) -> None:
     area = viewer.add_shapes(
         name=AREA_NAME, edge_color="#ffb000", face_color="#ffb00020", edge_width=2, ndim=2, **shown
     )
+    share_place(viewer, area)
     area.mode = "add_polygon_lasso"
     viewer.layers.selection.active = area
 

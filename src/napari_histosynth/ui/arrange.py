@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_histosynth.ui.layers import AREA_NAME
+
 OVERLAY_OPACITY = 0.25
 """Opacity of labels that lie over the picture: classes can be told, and chromatin seen through them."""
 
@@ -35,10 +37,25 @@ def clear_brush(viewer: Any) -> None:
 def side_by_side(viewer: Any, labels: Any) -> None:
     """Show labels on the left and the picture on the right; one can paint on either."""
     grid = grid_of(viewer)
-    grid.stride = -1  # the layer on top, the labels, comes first
+    # the layer on top comes first: the labels, with the area that is drawn over them, if there is one
+    grid.stride = -2 if AREA_NAME in viewer.layers else -1
     grid.shape = (1, -1)
     grid.enabled = True
     labels.opacity = 1.0
+
+
+def share_place(viewer: Any, area: Any) -> None:
+    """Show an area over the labels where layers lie side by side, not beside them, while it is there."""
+    if is_side_by_side(viewer) and grid_of(viewer).stride == -1:
+        grid_of(viewer).stride = -2
+
+    def part(event: Any) -> None:
+        if event.value is area:
+            viewer.layers.events.removed.disconnect(part)
+            if is_side_by_side(viewer) and grid_of(viewer).stride == -2:
+                grid_of(viewer).stride = -1
+
+    viewer.layers.events.removed.connect(part)
 
 
 def overlaid(viewer: Any, labels: Any) -> None:

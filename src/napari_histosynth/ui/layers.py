@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LABELS_NAME = "Tissue"
 PICTURE_NAME = "H&E"
+AREA_NAME = "Area"
 METADATA_KEY = "histosynth"
 
 STRAY_COLOR = "#ff00ff"

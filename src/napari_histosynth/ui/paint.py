@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui import arrange
 from napari_histosynth.ui.advanced import AdvancedPanel
+from napari_histosynth.ui.docked import Docked
 from napari_histosynth.ui.flatguard import FlatGuard
 from napari_histosynth.ui.layers import METADATA_KEY
 from napari_histosynth.ui.lookmap import LookMapper
@@ -40,7 +41,7 @@ _WIDTH, _WIDEST = 340, 380  # px, leaves the canvas most of a laptop's screen
 _MOMENT = 400  # ms of drawing before a progress bar appears
 
 
-class PaintDock(QWidget):
+class PaintDock(Docked):
     """Paint tissue and watch it become H&E.
 
     Parameters
@@ -61,7 +62,7 @@ class PaintDock(QWidget):
         self.opener = CanvasOpener(self.painter, self)
         self._flat_guard = FlatGuard(self.painter, self)
         self._unbind: Callable[[], None] | None = None
-        self._docked = self._shut = False
+        self._shut = False
         self._milliseconds: float | None = None
         self._busy = ""
         self._watched: Any = None
@@ -208,15 +209,6 @@ class PaintDock(QWidget):
             application.aboutToQuit.connect(painter.close)
 
     # ---- closing
-
-    def event(self, event: QEvent | None) -> bool:
-        """Notice when napari takes the widget out of its dock: that is how a plugin's dock is closed."""
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:
-                self.shut_down()
-        return bool(super().event(event))
 
     def shut_down(self) -> None:
         """Disconnect from viewer and layers and stop all threads. Harmless when repeated."""

@@ -26,48 +26,37 @@ from qtpy.QtWidgets import (
 from napari_histosynth.core.errors import Cancelled
 from napari_histosynth.core.tissue import TissueScheme, get_scheme, scheme_names
 from napari_histosynth.paint import tools
-from napari_histosynth.ui.area import AREA_NAME, draw_area, drawn_area, middle_of_view
+from napari_histosynth.ui.area import draw_area, drawn_area, middle_of_view
+from napari_histosynth.ui.docked import Docked
 from napari_histosynth.ui.edits import EditWriter, Part, parts_of
-from napari_histosynth.ui.layers import layer_scheme, layer_um_per_px
+from napari_histosynth.ui.layers import AREA_NAME, layer_scheme, layer_um_per_px
 from napari_histosynth.ui.protect import MODIFIER, protection_of
 from napari_histosynth.ui.tasks import Tasks
 from napari_histosynth.ui.toolform import ProgressRow, choices, number
-from napari_histosynth.ui.toolworks import Work, work_of
+from napari_histosynth.ui.toolworks import DEFAULT_UM, SETTINGS, Work, work_of
 
 _MOST_PIXELS = 16_000_000  # napari's undo keeps 18 bytes for each
-_TOOLS: dict[str, tuple[str, ...]] = {  # the settings of each
-    "Relabel": ("class", "target"),
-    "Desmoplastic reaction": ("um", "seed"),
-    "Dilate": ("class", "um"),
-    "Erode": ("class", "um"),
-    "Smooth": ("class", "um", "thin"),
-    "Remove islands": ("class", "um2"),
-    "Scatter nuclei": ("density", "clear", "seed"),
-    "Clear nuclei": (),
-    "Stamp gland": ("gland", "radius", "seed"),
-    "Fill with glands": ("gland", "radius", "crowding", "seed"),
-}
-_DEFAULT_UM = {"Desmoplastic reaction": 80.0, "Dilate": 3.0, "Erode": 3.0, "Smooth": 10.0}
 
 
-class ToolsDock(QWidget):
+class ToolsDock(Docked):
     """Acts on the Labels layer that was active last; a lasso in the layer "Area" bounds what can change.
 
     Parameters
     ----------
-    viewer : napari.Viewer
-        Where the layers are.
+    napari_viewer : napari.Viewer
+        Where the layers are. napari gives it to plugins by this name.
     """
 
     _progressed = Signal(float)
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
-        self._viewer = viewer
+        # napari hands plugins a proxy, and layers had through it are not those that events and lists hold
+        self._viewer: napari.Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self._layer: Any = None
         self._tasks = Tasks(self)
         self._writer = EditWriter(self)
-        self._stop = Event()
+        self._stop, self._shut = Event(), False
         self.protect: list[QCheckBox] = []
         self._build()
         self._viewer.layers.selection.events.active.connect(self._follow)
@@ -121,13 +110,21 @@ class ToolsDock(QWidget):
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Let go of the viewer."""
+        self.shut_down()
+        super().closeEvent(event)
+
+    def shut_down(self) -> None:
+        """Disconnect from viewer and layer, write what has begun, stop what works. Harmless when repeated."""
+        if self._shut:
+            return
+        self._shut = True
         self._viewer.layers.selection.events.active.disconnect(self._follow)
         self._viewer.layers.events.removed.disconnect(self._follow)
         self._stop.set()
         self._writer.finish()
         self._attach(None)
         self._tasks.close()
-        super().closeEvent(event)
+        self.setEnabled(False)
 
     def _run(self, tool: str, work: Work) -> None:
         """Run a tool in a thread and write what it did as one step of the layer's history."""
@@ -301,9 +298,9 @@ class ToolsDock(QWidget):
     def _show_settings(self) -> None:
         """Show the settings of the chosen tool."""
         tool = self.tool_box.currentText()
-        self.um.setValue(_DEFAULT_UM.get(tool, self.um.value()))
+        self.um.setValue(DEFAULT_UM.get(tool, self.um.value()))
         for name, field in self._fields.items():
-            self._form.setRowVisible(field, name in _TOOLS[tool])
+            self._form.setRowVisible(field, name in SETTINGS[tool])
         self.apply_button.setText("Stamp in the middle of the view" if tool == "Stamp gland" else tool)
         self.hint.setVisible(tool == "Stamp gland")
 
@@ -315,7 +312,8 @@ class ToolsDock(QWidget):
         self.scheme_box = choices(scheme_names(), "Classes that the labels are written in")
         self.um_per_px = number(0.62, 0.01, 100, 0.01, " µm/px", "Scale of the labels", decimals=3)
         self.brush = number(25, 0.01, 5000, 5, " µm", "Diameter of napari's brush")
-        self.tool_box = choices(tuple(_TOOLS), "What to do; each is one step of undo")
+        self.brush.setKeyboardTracking(False)  # or the first digit typed is shown back before the second
+        self.tool_box = choices(tuple(SETTINGS), "What to do; each is one step of undo")
         self.class_box = choices((), "Class that is changed")
         self.target_box = choices((), "Class that it becomes")
         self.um = number(3, 0, 500, 1, " µm", "Distance, width of the reaction, or size of the least detail")

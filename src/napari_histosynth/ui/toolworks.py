@@ -11,6 +11,24 @@ Work = Callable[[Any, dict[str, Any]], tools.Edit]
 """Takes a label map and the options that all tools share, and returns the change."""
 
 
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "Relabel": ("class", "target"),
+    "Desmoplastic reaction": ("um", "seed"),
+    "Dilate": ("class", "um"),
+    "Erode": ("class", "um"),
+    "Smooth": ("class", "um", "thin"),
+    "Remove islands": ("class", "um2"),
+    "Scatter nuclei": ("density", "clear", "seed"),
+    "Clear nuclei": (),
+    "Stamp gland": ("gland", "radius", "seed"),
+    "Fill with glands": ("gland", "radius", "crowding", "seed"),
+}
+"""The tools, and which settings the form shows for each."""
+
+DEFAULT_UM = {"Desmoplastic reaction": 80.0, "Dilate": 3.0, "Erode": 3.0, "Smooth": 10.0}
+"""What the setting "By" begins with, in micrometers."""
+
+
 def work_of(tool: str, settings: dict[str, Any], gland: tools.Gland) -> Work:
     """Return what a tool does.
 

@@ -1,0 +1,31 @@
+"""Widgets that napari docks, and that let go of everything when their dock is closed."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QWidget
+
+
+class Docked(QWidget):
+    """A widget that calls :meth:`shut_down` when napari takes it out of its dock.
+
+    That is how a plugin's dock is closed: the widget gets no event of closing, and lives on as long as a
+    layer calls it back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._docked = False
+
+    def shut_down(self) -> None:
+        """Disconnect from viewer and layers, and stop all threads. Harmless when repeated."""
+        raise NotImplementedError
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice when napari takes the widget out of its dock."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.shut_down()
+        return bool(super().event(event))
