@@ -83,6 +83,15 @@ def _import_for_layers() -> None:
 
 
 def _read_units() -> None:
-    """Let pint read its table of units."""
+    """Let pint read its table of units, unless somebody else has begun to.
+
+    The registry that pint keeps for all is no place to read it: while one thread fills it, others find units
+    missing there. So a registry is filled apart, and put in its place when it is whole.
+    """
     pint: Any = importlib.import_module("pint")
-    pint.get_application_registry()("um")
+    shared = pint.get_application_registry()
+    if isinstance(shared.get(), pint.registry.LazyRegistry):
+        registry = pint.UnitRegistry()
+        registry("um")
+        if isinstance(shared.get(), pint.registry.LazyRegistry):
+            pint.set_application_registry(registry)
