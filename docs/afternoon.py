@@ -15,33 +15,20 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hands import Hands, Heart, draw_whole, spin, wait_for
+from afternoon_files import LABEL_FILES, PICTURE_FILES, Pixels, check, compare, crop
+from hands import Hands, draw_whole, spin, wait_for
+from heart import Heart
 from qtpy.QtCore import Qt
 
 WINDOW = (1560, 960)
 PATIENCE = 1800.0  # s: a canvas of 4,096 px takes a busy machine minutes
-
-LABEL_FILES = ("_labels.png", "_labels.ome.tif", "_labels.ome.zarr", "_labels.geojson")
-PICTURE_FILES = ("_he.png", "_he.ome.tif", "_he.ome.zarr")
-
-Pixels = np.ndarray[Any, Any]
-
-
-class MismatchError(AssertionError):
-    """What is there is not what should be."""
-
-
-def check(holds: object, sentence: str) -> None:
-    """Raise MismatchError with a sentence unless something holds."""
-    if not holds:
-        raise MismatchError(sentence)
 
 
 class Afternoon:
@@ -110,6 +97,11 @@ class Afternoon:
         spin(0.5)
         self.viewer.screenshot(str(self.folder / name), canvas_only=False, flash=False)
         print(f"            wrote {self.folder / name}")
+
+    def end(self) -> None:
+        """Close the window."""
+        self.heart.stop()
+        self.viewer.close()
 
     # ---- doing things
 
@@ -306,12 +298,10 @@ def paint_by_hand(day: Afternoon) -> None:
     day.screenshot("2-painted.png")
 
 
-def second_act(day: Afternoon, name: str) -> tuple[Pixels, Pixels, Pixels]:
-    """Make a desmoplastic reaction on a canvas of ten classes."""
-    with day.step("choose the model of ten classes"):
-        day.hands.choose(day.paint.models, name)
-        wait_for(lambda: day.paint.painter.model.name == name, PATIENCE, "the model")
-        day.settle()
+def second_act(day: Afternoon) -> tuple[Pixels, Pixels, Pixels]:
+    """Make a desmoplastic reaction on a canvas of ten classes; return as the first act does."""
+    with day.step("open both docks, load the model of ten classes"):
+        day.open_docks()
     with day.step(f"new canvas of {day.size} px"):
         day.new_canvas()
     with day.step("stamp five glands"):
@@ -350,51 +340,6 @@ def finish(day: Afternoon, stem: str) -> tuple[Pixels, Pixels, Pixels]:
     return labels, picture, whole
 
 
-def compare(
-    folder: Path, stem: str, labels: Pixels, picture: Pixels, whole: Pixels, viewer: Callable[[], Any]
-) -> None:
-    """Open the files in another window and compare them with what was on screen, byte for byte."""
-    from napari_histosynth.io import read_provenance
-
-    off = np.abs(picture.astype(np.int16) - whole)
-    share = (off > 0).any(axis=-1).mean()
-    check(off.max() <= 1, f"the H&E on screen is not what the labels draw: off by up to {off.max()}")
-    print(f"H&E on screen and drawn anew: {share:.2%} of the pixels differ, by {off.max()} of 255 at most")
-    fresh = viewer()
-    for endings, shown in ((LABEL_FILES, labels), (PICTURE_FILES, picture)):
-        for ending in endings:
-            path = folder / (stem + ending)
-            (layer,) = fresh.open(str(path), plugin="napari-histosynth")
-            read = np.asarray(layer.data[0] if layer.multiscale else layer.data)
-            check(read.dtype == shown.dtype and read.shape == shown.shape, f"{path.name} has another shape")
-            check(read.tobytes() == shown.tobytes(), f"{path.name} is not what was on screen")
-            um = float(layer.scale[-1])
-            print(f"equal to the screen, byte for byte: {path.name}, {um:.4g} um per px, {_size(path)}")
-    made = read_provenance(folder / f"{stem}_he.png")
-    check(made is not None and made.synthetic, "the H&E does not say that it is synthetic")
-    spin(0.3)
-    fresh.close()
-
-
-def crop(picture: Pixels, labels: Pixels, middle: tuple[float, float], path: Path) -> None:
-    """Write a part of the picture beside its labels at full resolution."""
-    from PIL import Image
-
-    from napari_histosynth.core.tissue import get_scheme
-
-    side = min(720, *labels.shape)
-    y, x = (int(min(max(at - side / 2, 0), end - side)) for at, end in zip(middle, labels.shape, strict=True))
-    cut = (slice(y, y + side), slice(x, x + side))
-    colors = get_scheme("colon-3").encode(labels[cut])
-    Image.fromarray(np.concatenate([colors, picture[cut]], axis=1)).save(path)
-
-
-def _size(path: Path) -> str:
-    """Return the size of a file or folder in words."""
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
-
-
 def main() -> None:
     """Work an afternoon."""
     import napari
@@ -409,16 +354,18 @@ def main() -> None:
     for number, place in enumerate([(0.2, 0.3), (0.25, 0.8), (0.72, 0.78), (0.74, 0.26)]):
         crop(picture, labels, day.place(*place), day.folder / f"crop-{number}.png")
     names = [day.paint.models.itemText(row) for row in range(day.paint.models.count())]
+    day.end()
+    acts = {"afternoon": (labels, picture, whole)}
     if "colon-10class" in names:
-        day.size = min(day.size, 2048)
-        acts = {"reaction": second_act(day, "colon-10class")}
+        evening = Afternoon(min(arguments.size, 2048), arguments.output, "colon-10class")
+        acts["reaction"] = second_act(evening)
+        evening.end()
     else:
-        acts = {}
         print("no second act: the model colon-10class is not there")
-    day.heart.stop()
-    day.viewer.close()
-    for stem, shown in {"afternoon": (labels, picture, whole), **acts}.items():
-        compare(day.folder, stem, *shown, lambda: napari.Viewer(show=True))
+    for stem, shown in acts.items():
+        fresh = napari.Viewer(show=True)
+        compare(day.folder, stem, shown, fresh)
+        fresh.close()
     worst = max(day.holds, key=lambda title: day.holds[title])
     print(f"the window stood still for {1000 * day.holds[worst]:.0f} ms at most: {worst}")
 

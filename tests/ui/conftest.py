@@ -40,6 +40,12 @@ def write_tiny_model(folder: Path, name: str, scheme: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def tiny_model_writer() -> Callable[[Path, str, str], None]:
+    """Return what writes a tiny model: folder of models, name, scheme."""
+    return write_tiny_model
+
+
+@pytest.fixture(scope="session")
 def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of tiny models: "tiny" (colon-3) and "tiny-2" (colon-2)."""
     folder = tmp_path_factory.mktemp("models")
