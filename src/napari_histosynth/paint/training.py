@@ -19,7 +19,7 @@ from napari_histosynth.paint.model import to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
-from napari_histosynth.paint.prior import REMEMBERED, LatentPrior
+from napari_histosynth.paint.prior import LatentPrior
 from napari_histosynth.paint.start import start_from
 from napari_histosynth.paint.texture import texture_loss
 
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 #: Batches that settle the statistics of normalization for averaged weights.
 SETTLING_BATCHES = 24
+#: Looks that a model ships, the best of four times as many.
+KNOWN_LOOKS = 64
+#: Glass is not darker than the first, tissue seldom brighter than the second, in [-1, 1].
+DULL, BLANK = 0.65, 0.85
 
 
 class PaintTraining:
@@ -191,19 +195,35 @@ class PaintTraining:
             for part in ("generator", "encoder")
             for name, value in folded_state(settled[part]).items()
         }
-        return weights | {"latent.bank": self._real_latents(settled["encoder"], fabric)}
+        return weights | {"latent.bank": self._real_latents(settled, fabric)}
 
-    def _real_latents(self, encoder: nn.Module, fabric: Fabric) -> Tensor:
-        """Encode whole training pictures: what random looks are mixed from, (at most REMEMBERED, d).
+    def _real_latents(self, settled: nn.ModuleDict, fabric: Fabric) -> Tensor:
+        """Encode whole training pictures: what random looks are mixed from, (at most KNOWN_LOOKS, d).
 
         A crop may show nothing but glass or a clump of lymphocytes, and a whole canvas drawn in the look of
-        that is no tissue; the whole picture has the look of its slide.
+        that is no tissue; the whole picture has the look of its slide. Even so some looks suit few label
+        maps: where they draw stroma as white as glass, or glass gray, labels no longer mean what they say.
+        The looks that do so least are kept.
         """
         fields = self.sampler.fields
-        chosen = np.unique(np.linspace(0, len(fields) - 1, REMEMBERED).round().astype(int))
-        with torch.no_grad():
-            latents = [encoder(pictures(fields[i].image[None], fabric.device))[0] for i in chosen]
-        return torch.cat(latents)
+        chosen = np.unique(np.linspace(0, len(fields) - 1, 4 * KNOWN_LOOKS).round().astype(int))
+        encoder, generator = settled["encoder"], settled["generator"]
+        with torch.no_grad(), fabric.autocast():
+            latents = torch.cat(
+                [encoder(pictures(fields[i].image[None], fabric.device))[0].float() for i in chosen]
+            )
+            batches = [tensors(self.sampler.batch(n), self.scheme.n_classes, fabric.device) for n in (0, 1)]
+            labels = torch.cat([labels for _, labels in batches])
+            glass = _inside(labels, self.sampler.margin)[:, self.scheme.background] > 0
+            torch.manual_seed(0)
+            wrong = []
+            for latent in latents:
+                brightness = generator(labels, latent.expand(len(labels), -1)).float().mean(1)
+                gray, white = brightness < DULL, brightness > BLANK
+                share = (gray & glass).sum() / glass.sum().clamp(min=1)
+                wrong.append(share + (white & ~glass).sum() / (~glass).sum().clamp(min=1))
+        order = torch.stack(wrong).argsort(stable=True)
+        return latents[order[:KNOWN_LOOKS].sort().values]
 
     def _perceptual(
         self,
@@ -269,7 +289,7 @@ def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str
 
 def pictures(images: npt.NDArray[np.uint8], device: torch.device | str) -> Tensor:
     """Turn pictures, uint8 (n, y, x, 3), into a tensor (n, 3, y, x) in [-1, 1], channels last."""
-    tensor = torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    tensor = torch.from_numpy(np.array(images)).to(device)  # a copy: fields may be read-only
     return tensor.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
