@@ -49,6 +49,12 @@ def test_latents_are_standard_normal_unless_the_model_says_otherwise(model: Pain
     assert np.abs(np.cov(drawn.T) - np.eye(4)).max() < 0.12
 
 
+def test_a_picture_that_may_not_be_written_is_encoded(model: PaintModel) -> None:
+    picture = np.full((40, 40, 3), 200, np.uint8)
+    picture.flags.writeable = False
+    assert model.encode(picture).shape == (4,)
+
+
 def test_random_looks_lie_between_looks_that_are_alike(tmp_path: Path) -> None:
     near, far = torch.rand(30, 4), torch.rand(30, 4) + 10
     bank = {"latent.bank": torch.cat([near, far])}

@@ -146,7 +146,7 @@ class PaintModel:
             raise ImageError(
                 f"An H&E picture must be uint8 (y, x, 3) of 32 px or more, not {rgb.dtype} {rgb.shape}."
             )
-        picture = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device)
+        picture = torch.from_numpy(np.array(rgb)).to(self.device)  # a copy: it may be read-only
         with torch.inference_mode(), self._lock:
             mean, _ = self.encoder(picture.permute(2, 0, 1)[None].float() / 127.5 - 1)
         return np.asarray(mean[0].cpu().numpy(), np.float32)
