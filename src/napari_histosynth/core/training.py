@@ -108,6 +108,31 @@ def update_average(
             kept.copy_(new)
 
 
+def settle_norms(network: torch.nn.Module, show: Callable[[int], object], batches: int) -> None:
+    """Measure anew what batch normalization knows of its input; the network is left in training mode.
+
+    Averaged weights never saw the batches whose statistics their normalization holds.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    show : callable
+        Runs the network on the batch of a number.
+    batches : int
+        How many to run it on.
+    """
+    from torch import nn
+
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean over batches
+    network.train()
+    for number in range(batches):
+        show(number)
+
+
 def train(
     trainable: Trainable,
     directory: Path,

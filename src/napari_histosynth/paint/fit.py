@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_histosynth.core.tissue import get_scheme
-from napari_histosynth.core.training import LoopSettings, make_fabric, train
 from napari_histosynth.paint.config import PaintConfig, read_config
 from napari_histosynth.paint.data import CropSampler, Split, load_fields
+from napari_histosynth.paint.run import run_training
 
 if TYPE_CHECKING:
     from napari_histosynth.core.tissue import TissueScheme
@@ -55,26 +55,23 @@ def train_paint(
         The model folder.
     """
     config = read_config(config_path)
-    if steps is not None:
-        config = config.model_copy(update={"loop": config.loop.model_copy(update={"steps": steps})})
-    loop = config.loop
-    settings = LoopSettings(
-        steps=loop.steps,
-        checkpoint_every=loop.checkpoint_every,
-        sheet_every=loop.sheet_every,
+    kind = {
+        "system": "shi-gan",
+        "preset": config.model.preset,
+        "latent_size": config.model.latent_size,
+        "architecture": config.model.architecture,
+    }
+    return run_training(
+        config,
+        lambda config: prepare(config, data, say, run),
+        kind,
+        run,
+        out,
+        steps=steps,
         device=device,
-        precision=loop.precision,
         threads=threads,
-        seed=loop.seed,
+        say=say,
     )
-    training = prepare(config, data, say, run)
-    reached = train(training, run, settings, say)
-    if reached < settings.steps:
-        say(f"Stopped at step {reached} of {settings.steps}; the same command goes on from there.")
-    out = run / "model" if out is None else out
-    export(training, settings, out, reached)
-    say(f"Wrote {out}.")
-    return out
 
 
 def prepare(
@@ -150,29 +147,3 @@ def read_fields(
     split = Split(wanted.table, wanted.name_column, wanted.group_column, wanted.held_out)
     fields = load_fields(data, scheme, um_per_px, split)
     return fields, load_fields(data, scheme, um_per_px, split, held_out=True) if wanted.held_out else []
-
-
-def export(training: PaintTraining, settings: LoopSettings, out: Path, step: int) -> None:
-    """Write the averaged networks of a run as a model folder."""
-    from napari_histosynth.zoo import ModelCard, write_folder
-
-    config = training.config
-    fabric = make_fabric(settings)
-    tensors = training.tensors_to_ship(fabric)
-    model = config.model
-    card = ModelCard(
-        name=model.name,
-        system="shi-gan",
-        preset=model.preset,
-        scheme=model.scheme,
-        um_per_px=model.um_per_px,
-        latent_size=model.latent_size,
-        architecture=model.architecture,
-        title=model.title or model.name,
-        data=config.card.data,
-        terms=config.card.terms,
-        license=config.card.license,
-        citation=config.card.citation,
-        trained=f"{step} steps of {config.loop.batch} crops of {config.loop.crop} px",
-    )
-    write_folder(out, card, tensors)

@@ -146,9 +146,8 @@ class PaintModel:
             raise ImageError(
                 f"An H&E picture must be uint8 (y, x, 3) of 32 px or more, not {rgb.dtype} {rgb.shape}."
             )
-        picture = torch.from_numpy(np.array(rgb)).to(self.device)  # a copy: it may be read-only
         with torch.inference_mode(), self._lock:
-            mean, _ = self.encoder(picture.permute(2, 0, 1)[None].float() / 127.5 - 1)
+            mean, _ = self.encoder(from_rgb(rgb[None], self.device))
         return np.asarray(mean[0].cpu().numpy(), np.float32)
 
     def draw(
@@ -242,6 +241,12 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
         dtype=dtype,
         latent_bank=None if bank is None else np.asarray(bank.float().numpy(), np.float32),
     )
+
+
+def from_rgb(pictures: npt.NDArray[np.uint8], device: torch.device | str) -> Tensor:
+    """Turn pictures, uint8 (n, y, x, 3), into a tensor (n, 3, y, x) in [-1, 1], channels last."""
+    tensor = torch.from_numpy(np.array(pictures, order="C")).to(device)  # a copy: they may be read-only
+    return tensor.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def to_rgb(pictures: Tensor) -> npt.NDArray[np.uint8]:

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.tissue import get_scheme
-from napari_histosynth.core.training import LoopSettings, decayed, make_fabric, train, update_average
+from napari_histosynth.core.training import decayed, settle_norms, update_average
 from napari_histosynth.paint.data import Split
+from napari_histosynth.paint.model import from_rgb
 from napari_histosynth.paint.regions import IN_GLAND, N_KINDS, N_LOGITS, labels_of
+from napari_histosynth.paint.run import run_training
 from napari_histosynth.paint.segment_config import SegmentConfig, read_segment_config
 from napari_histosynth.paint.segment_data import Exemplar, SegmentSampler, load_exemplars
 from napari_histosynth.paint.unet import SegmentationNet
@@ -81,14 +83,12 @@ class SegmentTraining:
     def settled(self, fabric: Fabric) -> SegmentationNet:
         """Return a copy of the averaged network with normalization measured anew, ready to use."""
         average = copy.deepcopy(self.average)
-        for module in average.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.reset_running_stats()
-                module.momentum = None  # a plain mean over batches
-        average.train()
         with torch.no_grad(), fabric.autocast():
-            for number in range(SETTLING_BATCHES):
-                average(_tensors(self.sampler.batch(number), fabric.device)[0])
+            settle_norms(
+                average,
+                lambda number: average(_tensors(self.sampler.batch(number), fabric.device)[0]),
+                SETTLING_BATCHES,
+            )
         return average.eval()
 
     def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
@@ -168,26 +168,23 @@ def train_segmenter(
         If the configuration or the data cannot be used.
     """
     config = read_segment_config(config_path)
-    if steps is not None:
-        config = config.model_copy(update={"loop": config.loop.model_copy(update={"steps": steps})})
-    loop = config.loop
-    settings = LoopSettings(
-        steps=loop.steps,
-        checkpoint_every=loop.checkpoint_every,
-        sheet_every=loop.sheet_every,
+    kind = {
+        "system": "segmenter",
+        "preset": "unet",
+        "latent_size": 0,
+        "architecture": {"widths": list(config.model.widths)},
+    }
+    return run_training(
+        config,
+        lambda config: prepare(config, data, say),
+        kind,
+        run,
+        out,
+        steps=steps,
         device=device,
-        precision=loop.precision,
         threads=threads,
-        seed=loop.seed,
+        say=say,
     )
-    training = prepare(config, data, say)
-    reached = train(training, run, settings, say)
-    if reached < settings.steps:
-        say(f"Stopped at step {reached} of {settings.steps}; the same command goes on from there.")
-    out = run / "model" if out is None else out
-    _export(training, settings, out, reached)
-    say(f"Wrote {out}.")
-    return out
 
 
 def prepare(config: SegmentConfig, data: Path, say: Callable[[str], None] = print) -> SegmentTraining:
@@ -213,32 +210,7 @@ def prepare(config: SegmentConfig, data: Path, say: Callable[[str], None] = prin
     return SegmentTraining(config, sampler, shown[:: max(1, len(shown) // 5)][:5])
 
 
-def _export(training: SegmentTraining, settings: LoopSettings, out: Path, step: int) -> None:
-    """Write the averaged network of a run as a model folder."""
-    from napari_histosynth.zoo import ModelCard, write_folder
-
-    config = training.config
-    model = config.model
-    card = ModelCard(
-        name=model.name,
-        system="segmenter",
-        preset="unet",
-        scheme=model.scheme,
-        um_per_px=model.um_per_px,
-        latent_size=0,
-        architecture={"widths": list(model.widths)},
-        title=model.title or model.name,
-        data=config.card.data,
-        terms=config.card.terms,
-        license=config.card.license,
-        citation=config.card.citation,
-        trained=f"{step} steps of {config.loop.batch} crops of {config.loop.crop} px",
-    )
-    write_folder(out, card, training.tensors_to_ship(make_fabric(settings)))
-
-
 def _tensors(batch: Mapping[str, Any], device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Turn uint8 arrays into pictures (n, 3, y, x) in [-1, 1], channels last, and regions (n, y, x)."""
-    image = torch.from_numpy(np.ascontiguousarray(batch["image"])).to(device)
     regions = torch.from_numpy(np.ascontiguousarray(batch["regions"])).to(device)
-    return image.permute(0, 3, 1, 2).float() / 127.5 - 1, regions.long()
+    return from_rgb(batch["image"], device), regions.long()

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_histosynth.core.training import decayed, decayed_as_paper, update_average
+from napari_histosynth.core.training import decayed, decayed_as_paper, settle_norms, update_average
 from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.encoder import StyleEncoder
-from napari_histosynth.paint.model import to_rgb
+from napari_histosynth.paint.model import from_rgb, to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
@@ -24,7 +24,6 @@ from napari_histosynth.paint.start import start_from
 from napari_histosynth.paint.texture import texture_loss
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     from lightning_fabric import Fabric
 
     from napari_histosynth.core.tissue import TissueScheme
@@ -145,17 +144,14 @@ class PaintTraining:
         """
         average = copy.deepcopy(self.average)
         generator, encoder = average["generator"], average["encoder"]
-        norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over batches
-        generator.train()
+
+        def show(number: int) -> None:
+            torch.manual_seed(number)
+            image, labels = tensors(self.sampler.batch(number), self.scheme.n_classes, fabric.device)
+            generator(labels, encoder(image)[0])
+
         with torch.no_grad(), fabric.autocast():
-            for number in range(SETTLING_BATCHES):
-                torch.manual_seed(number)
-                image, labels = tensors(self.sampler.batch(number), self.scheme.n_classes, fabric.device)
-                latent = encoder(image)[0]
-                generator(labels, latent)
+            settle_norms(generator, show, SETTLING_BATCHES)
         return average.eval()
 
     def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
@@ -210,7 +206,7 @@ class PaintTraining:
         encoder, generator = settled["encoder"], settled["generator"]
         with torch.no_grad(), fabric.autocast():
             latents = torch.cat(
-                [encoder(pictures(fields[i].image[None], fabric.device))[0].float() for i in chosen]
+                [encoder(from_rgb(fields[i].image[None], fabric.device))[0].float() for i in chosen]
             )
             batches = [tensors(self.sampler.batch(n), self.scheme.n_classes, fabric.device) for n in (0, 1)]
             labels = torch.cat([labels for _, labels in batches])
@@ -284,13 +280,7 @@ def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str
     """Turn a batch of uint8 arrays into a picture in [-1, 1] and one-hot labels, channels last."""
     labels = torch.from_numpy(np.ascontiguousarray(batch["labels"])).to(device)
     # one-hot along the last axis, then viewed as channels: the memory format stays channels last
-    return pictures(batch["image"], device), F.one_hot(labels.long(), n_classes).permute(0, 3, 1, 2).float()
-
-
-def pictures(images: npt.NDArray[np.uint8], device: torch.device | str) -> Tensor:
-    """Turn pictures, uint8 (n, y, x, 3), into a tensor (n, 3, y, x) in [-1, 1], channels last."""
-    tensor = torch.from_numpy(np.array(images)).to(device)  # a copy: fields may be read-only
-    return tensor.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return from_rgb(batch["image"], device), F.one_hot(labels.long(), n_classes).permute(0, 3, 1, 2).float()
 
 
 def _mean(losses: Iterable[Tensor]) -> Tensor:

@@ -11,8 +11,9 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.errors import TrainingError
+from napari_histosynth.paint.model import from_rgb
 from napari_histosynth.study.metrics import frechet_distance
-from napari_histosynth.study.segmentation import autocast, to_tensor, whole_strides
+from napari_histosynth.study.segmentation import autocast, whole_strides
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -72,7 +73,7 @@ def describe_by_network(
             _check_size(field)
             caught.clear()
             with torch.inference_mode(), autocast(device):
-                network(to_tensor(whole_strides(field.image, network.stride)[None], device))
+                network(from_rgb(whole_strides(field.image, network.stride)[None], device))
             # cells that are all inside of the picture
             rows, columns = (length // network.stride for length in field.image.shape[:2])
             means = F.avg_pool2d(caught[0].float()[..., :rows, :columns], side, step)[0].permute(1, 2, 0)

@@ -13,6 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.training import decayed, update_average
 from napari_histosynth.paint.data import CropSampler, Field
+from napari_histosynth.paint.model import from_rgb
 from napari_histosynth.paint.unet import SegmentationNet
 from napari_histosynth.study.metrics import Counts, confusion, scores
 
@@ -92,7 +93,7 @@ def train_segmenter(
             for group in optimizer.param_groups:
                 group["lr"] = budget.learning_rate * decayed(step, budget.steps, hold=0.4, warmup=30)
             with autocast(device):
-                logits = network(to_tensor(images, device))
+                logits = network(from_rgb(images, device))
             loss = F.cross_entropy(logits.float(), torch.from_numpy(labels).to(device).long())
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -107,7 +108,7 @@ def segment(network: SegmentationNet, image: npt.NDArray[np.uint8]) -> npt.NDArr
     """Name the class of each pixel of a picture, uint8 (y, x, 3), at once; returns uint8 (y, x)."""
     device = next(network.parameters()).device
     with torch.inference_mode(), autocast(device):
-        logits = network(to_tensor(whole_strides(image, network.stride)[None], device))
+        logits = network(from_rgb(whole_strides(image, network.stride)[None], device))
     height, width = image.shape[:2]
     return np.asarray(logits[0, :, :height, :width].argmax(0).to(torch.uint8).cpu().numpy())
 
@@ -161,11 +162,6 @@ def compare_arms(
 def autocast(device: torch.device) -> torch.autocast:
     """Return the number format to compute in: bfloat16 where matrices are multiplied."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type in ("cpu", "cuda"))
-
-
-def to_tensor(images: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
-    """Turn pictures, uint8 (n, y, x, 3), into float (n, 3, y, x) in [-1, 1], channels last."""
-    return torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def whole_strides(image: npt.NDArray[np.uint8], stride: int) -> npt.NDArray[np.uint8]:

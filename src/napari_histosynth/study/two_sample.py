@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.paint.labels import BACKGROUND, EPITHELIUM, NUCLEI, labels_from_he
+from napari_histosynth.paint.model import from_rgb
 from napari_histosynth.study.metrics import area_under_curve, dice
 
 if TYPE_CHECKING:
@@ -151,8 +152,7 @@ def _crops(
         y, x = (int(rng.integers(size - CROP + 1)) for size in picture.shape[:2])
         crop = np.rot90(picture[y : y + CROP, x : x + CROP], int(rng.integers(4)))
         images.append(crop[:, ::-1] if rng.integers(2) else crop)
-    stacked = torch.from_numpy(np.ascontiguousarray(np.stack(images)))
-    return stacked.permute(0, 3, 1, 2).float() / 127.5 - 1, torch.arange(count) % 2 == 1
+    return from_rgb(np.stack(images), "cpu"), torch.arange(count) % 2 == 1
 
 
 def _check_sizes(groups: Sequence[Sequence[Field]]) -> None:
