@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_histosynth.io import open_tiff, read_geojson, read_image, read_provenance, save_ome_tiff
+from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.io import (
+    open_tiff,
+    read_geojson,
+    read_image,
+    read_labels,
+    read_provenance,
+    save_ome_tiff,
+)
 
 
 def picture() -> np.ndarray:
@@ -55,6 +63,26 @@ def test_labels_are_made_at_the_models_scale(
     assert (labels.shape, labels.um_per_px) == ((64, 64), 0.5)
     assert labels.provenance is not None
     assert labels.provenance.extra["by"]
+
+
+def test_labels_for_a_model_of_ten_classes_are_those(
+    run: Callable[..., Any], slide: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "ten.png"
+    options = ("--labels", out, "--model", "colon-10class", "--tissue", "adenoma", "-o", tmp_path / "a.png")
+    ended = run("field", slide, "--at", "0,0", "--size", 60, *options)
+    assert ended.code == 0, ended.err
+    assert read_labels(out, get_scheme("colon-10")).shape == (60, 60)
+    assert read_provenance(out).extra["scheme"] == "colon-10"
+
+
+def test_a_tissue_without_ten_classes_is_one_sentence(
+    run: Callable[..., Any], slide: Path, tmp_path: Path
+) -> None:
+    options = ("--labels", tmp_path / "b.png", "--tissue", "adenoma", "-o", tmp_path / "a.png")
+    ended = run("field", slide, "--at", "0,0", "--size", 60, *options)
+    assert (ended.code, ended.in_one_sentence) == (2, True)
+    assert "colon-10class" in ended.err
 
 
 def test_the_look_is_refused_in_a_sentence_by_a_model_without_encoder(

@@ -95,6 +95,23 @@ def test_scale_glands_and_colors_as_asked(run: Callable[..., Any], he: Path, tmp
     assert read_labels(out, SCHEME).shape == (64, 80)
 
 
+def test_ten_classes_are_told_by_rules_and_drawn(run: Callable[..., Any], he: Path, tmp_path: Path) -> None:
+    out, glands = tmp_path / "ten.png", tmp_path / "glands.png"
+    ended = run("segment", he, "-o", out, "--scheme", "colon-10", "--tissue", "healthy", "--glands", glands)
+    assert ended.code == 0
+    ten = get_scheme("colon-10")
+    labels = read_labels(out, ten)
+    assert labels.shape == (128, 160)
+    assert (labels[8:120, 90:152] == ten.background).mean() > 0.9
+    assert (labels[8:120, 8:70] != ten.background).mean() > 0.9
+    assert ten.index_of("epithelium (proliferative)") not in labels
+    assert read_image(glands).shape == (128, 160, 3)
+    made = read_provenance(out)
+    assert (made.extra["scheme"], made.extra["tissue"]) == ("colon-10", "healthy")
+    assert run("segment", he, "-o", out, "--scheme", "colon-10", "--model-scale").code == 0
+    assert read_labels(out, ten).shape == (79, 99)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -105,6 +122,9 @@ def test_scale_glands_and_colors_as_asked(run: Callable[..., Any], he: Path, tmp
         (["-o", "out.png", "--region", "0", "0", "0", "10"], "not inside"),
         (["-o", "out.png", "--model", "colon-3class"], "cannot label"),
         (["-o", "out.png", "--model", "none-such"], "There is no model"),
+        (["-o", "out.png", "--scheme", "colon-10", "--tissue", "angry"], "There is no tissue 'angry'"),
+        (["-o", "out.png", "--tissue", "adenoma"], "add --scheme colon-10"),
+        (["-o", "out.png", "--scheme", "colon-2"], "no way to 'colon-2'"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(

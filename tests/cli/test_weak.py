@@ -11,6 +11,7 @@ import pytest
 
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import read_image, read_labels, read_provenance, save_image
+from napari_histosynth.paint.weak import TISSUES
 
 SCHEME = get_scheme("colon-10")
 
@@ -29,12 +30,12 @@ def he(tmp_path: Path) -> Path:
     return tmp_path / "slide" / "he.png"
 
 
-@pytest.mark.parametrize(("grade", "expected"), [("healthy", 1), ("adenomatous", 2)])
+@pytest.mark.parametrize(("tissue", "expected"), [("healthy", 1), ("adenoma", 2), ("adenomatous", 2)])
 def test_glands_get_the_epithelium_of_their_grade(
-    run: Callable[..., Any], he: Path, tmp_path: Path, grade: str, expected: int
+    run: Callable[..., Any], he: Path, tmp_path: Path, tissue: str, expected: int
 ) -> None:
     out = tmp_path / "out.png"
-    ended = run("weak-labels", he, "-o", out, "--mask", tmp_path / "mask.png", "--grade", grade)
+    ended = run("weak-labels", he, "-o", out, "--mask", tmp_path / "mask.png", "--tissue", tissue)
     assert ended.code == 0
     found = read_labels(out, SCHEME)
     assert found[70, 75] == expected
@@ -57,10 +58,17 @@ def test_notes_say_where_muscle_is_and_a_sheet_shows_it(
     assert read_image(sheet).shape == (120, 240, 3)
 
 
-def test_an_unknown_grade_is_refused_in_one_sentence(
+def test_the_help_names_every_tissue() -> None:
+    from napari_histosynth.cli.labelinput import TissueOption
+
+    said = TissueOption.__metadata__[0].help
+    assert all(name in said for name in TISSUES)
+
+
+def test_an_unknown_tissue_is_refused_in_one_sentence(
     run: Callable[..., Any], he: Path, tmp_path: Path
 ) -> None:
-    ended = run("weak-labels", he, "-o", tmp_path / "out.png", "--grade", "angry", "--um-per-px", 1)
+    ended = run("weak-labels", he, "-o", tmp_path / "out.png", "--tissue", "angry", "--um-per-px", 1)
     assert ended.code == 2
     assert ended.in_one_sentence
     assert "angry" in ended.err

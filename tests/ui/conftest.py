@@ -47,10 +47,11 @@ def tiny_model_writer() -> Callable[[Path, str, str], None]:
 
 @pytest.fixture(scope="session")
 def model_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of tiny models: "tiny" (colon-3) and "tiny-2" (colon-2)."""
+    """Return a folder of tiny models: "tiny" (colon-3), "tiny-2" (colon-2) and "tiny-10" (colon-10)."""
     folder = tmp_path_factory.mktemp("models")
     write_tiny_model(folder, "tiny", "colon-3")
     write_tiny_model(folder, "tiny-2", "colon-2")
+    write_tiny_model(folder, "tiny-10", "colon-10")
     return folder
 
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from napari_histosynth.core.errors import Cancelled, ImageError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.segment import Segmenter
-from napari_histosynth.ui.fromhe import load_segmenter_cached
+from napari_histosynth.ui.fromhe import _Order, load_segmenter_cached
 from napari_histosynth.ui.hedialog import HeDialog
 from napari_histosynth.ui.hepicture import HePicture, OnWhite, he_of_layer, window_in_sight
 
@@ -125,6 +125,77 @@ def test_a_scale_that_the_layer_does_not_say_is_asked_and_kept(
     np.testing.assert_allclose(borders(labels), borders(picture), atol=1e-6)
     press(dock, qtbot, wait)
     assert len(asked) == 1  # the layer says it now
+
+
+def test_for_a_model_of_ten_classes_the_tissue_is_asked_and_remembered(
+    open_dock: Callable[..., Any],
+    viewer: Any,
+    qtbot: Any,
+    wait: Any,
+    said: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari_histosynth.paint.regions import regions_of
+
+    def regions(self: Segmenter, rgb: Any, um_per_px: float, window: Any = None, **rest: Any) -> np.ndarray:
+        rest["progress"](0.5)
+        found = np.full(window.shape, 1, np.uint8)
+        found[40:160, 20:90] = 2
+        return regions_of(found)
+
+    monkeypatch.setattr(Segmenter, "regions", regions)
+    offered: list[str] = []
+
+    def answer(dialog: HeDialog) -> int:
+        offered.append(dialog.known.tissue)
+        dialog.known.setCurrentIndex(dialog.known.findData("adenoma"))
+        return int(HeDialog.DialogCode.Accepted)
+
+    monkeypatch.setattr(HeDialog, "exec", answer)
+    dock = open_dock(model="tiny-10")
+    viewer.add_image(he(), name="biopsy", scale=(1, 1), units=("um", "um"))
+    before = dock.painter.stage
+    press(dock, qtbot, wait)
+    labels = dock.painter.stage.labels
+    classes = dock.painter.model.scheme.names
+    assert before is None
+    assert classes[labels.data[100, 50]] == "epithelium (proliferative)"
+    assert classes[labels.data[10, 10]] == "non-reactive stroma"
+    assert classes[labels.data[100, 250]] == "background"
+    labels.paint((20, 20), classes.index("muscle"))
+    assert classes[labels.data[20, 20]] == "muscle"
+    press(dock, qtbot, wait)
+    assert offered == ["unknown", "adenoma"]
+    assert [kind for kind, _ in said] == ["info", "info"]
+
+
+def test_ten_classes_can_be_stopped_between_rules(
+    open_dock: Callable[..., Any],
+    viewer: Any,
+    qtbot: Any,
+    wait: Any,
+    said: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari_histosynth.paint import weak
+
+    dock = open_dock(model="tiny-10")
+    task = dock.opener.from_he
+
+    def measured(rgb: Any) -> Any:
+        task.stop()
+        looked_at.append(rgb.shape)
+        return measure(rgb)
+
+    looked_at: list[tuple[int, ...]] = []
+    measure = weak.measure_stains
+    monkeypatch.setattr(weak, "measure_stains", measured)
+    monkeypatch.setattr(HeDialog, "exec", lambda _: int(HeDialog.DialogCode.Accepted))
+    viewer.add_image(he(), name="biopsy", scale=(1, 1), units=("um", "um"))
+    press(dock, qtbot, wait)
+    assert looked_at == [(200, 200, 3)]
+    assert dock.painter.stage is None
+    assert said == []
 
 
 def test_nothing_happens_when_the_question_is_refused(
@@ -289,7 +360,7 @@ def test_a_part_keeps_its_place(
     dock = open_dock()
     layer = viewer.add_image(he(), name="biopsy", **SCALE)
     part = he_of_layer(layer).asked(0.62, Window(40, 100, 60, 160))
-    dock.opener.from_he._start(part, dock.painter.model)
+    dock.opener.from_he._start(_Order(part, dock.painter.model, None))
     wait(lambda: not dock.opener.from_he.is_busy)
     labels = dock.painter.stage.labels
     assert labels.data.shape == (60, 100)

@@ -10,13 +10,15 @@ import typer
 
 from napari_histosynth.cli.console import check_output, help_text, say, waiting
 from napari_histosynth.cli.draw import DEFAULT_MODEL, ModelOption
-from napari_histosynth.cli.labelinput import LABELS_OUT, PICTURE_OUT, PICTURE_OUT_HELP
+from napari_histosynth.cli.labelinput import LABELS_OUT, PICTURE_OUT, PICTURE_OUT_HELP, TissueOption
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from napari_histosynth.core.provenance import Provenance
+    from napari_histosynth.paint.weak import Hints
+    from napari_histosynth.zoo import ModelFolder
 
 FIELD_HELP = help_text("""Cut a field out of a slide, at any scale.
 
@@ -30,7 +32,8 @@ $ histosynth field slide.svs --at 7000,4000 --labels labels.png --look look.npy 
 $ histosynth render labels.png --latent look.npy -o synthetic.png
 
 With --labels, a label map is made of it; with --look, its look is written for 'histosynth render --latent'.
-Both are for --model, so the field has that model's scale unless --um-per-px says otherwise.""")
+Both are for --model, so the field has that model's scale unless --um-per-px says otherwise. For a model of
+ten classes, the labels are told by rules that go by --tissue.""")
 
 
 def field(
@@ -51,6 +54,7 @@ def field(
         Path | None, typer.Option(metavar="Z.npy", help="Also write the look of the field, a latent.")
     ] = None,
     model: ModelOption = DEFAULT_MODEL,
+    tissue: TissueOption = None,
 ) -> None:
     """Run ``histosynth field``; see :data:`FIELD_HELP`."""
     x, y = _pair(at, "--at", "7000,4000")
@@ -70,6 +74,7 @@ def field(
     from napari_histosynth.zoo import find_model
 
     folder = find_model(model) if labels is not None or look is not None else None
+    hints = _hints(folder, labels, tissue)
     opened = open_slide(slide)
     scale = slide_um_per_px or opened.um_per_px
     if scale is None:
@@ -88,7 +93,7 @@ def field(
     made = Provenance(synthetic=False, um_per_px=wanted, size=(height, width), extra=place)
     save_picture_as(output, rgb, made)
     if labels is not None:
-        _write_labels(labels, rgb, made)
+        _write_labels(labels, rgb, made, hints)
     if look is not None and folder is not None:
         _write_look(look, rgb, wanted, folder.path)
     say(f"Wrote {output}: {width} x {height} px at {wanted:g} um/px, from {x},{y} of {slide.name}.")
@@ -105,7 +110,22 @@ def _pair(text: str, option: str, example: str) -> tuple[int, int]:
     return first, second
 
 
-def _write_labels(path: Path, rgb: npt.NDArray[np.uint8], made: Provenance) -> None:
+def _hints(folder: ModelFolder | None, labels: Path | None, tissue: str | None) -> Hints | None:
+    """Return what is known of the tissue if the labels are to be of ten classes, else None."""
+    from napari_histosynth.core.errors import SchemeError
+    from napari_histosynth.paint.tenclasses import takes_ten_classes
+    from napari_histosynth.paint.weak import UNKNOWN, hints_of
+
+    if labels is not None and folder is not None and takes_ten_classes(folder.scheme()):
+        return hints_of(tissue or UNKNOWN)
+    if tissue is not None:
+        raise SchemeError(
+            f"--tissue {tissue} is for --labels in ten classes; add --model colon-10class, or leave it out."
+        )
+    return None
+
+
+def _write_labels(path: Path, rgb: npt.NDArray[np.uint8], made: Provenance, hints: Hints | None) -> None:
     """Write the label map of a field."""
     from napari_histosynth.core.scheme_note import scheme_note
     from napari_histosynth.io import save_labels_as
@@ -113,7 +133,7 @@ def _write_labels(path: Path, rgb: npt.NDArray[np.uint8], made: Provenance) -> N
 
     assert made.um_per_px is not None
     with waiting("Labeling the field"):
-        found = labels_of(rgb, made.um_per_px)
+        found = labels_of(rgb, made.um_per_px, tissue=hints)
     extra = {**made.extra, **scheme_note(found.scheme), "by": found.by}
     save_labels_as(path, found.labels, found.scheme, provenance=replace(made, extra=extra))
 

@@ -52,6 +52,15 @@ ClassOption = Annotated[
         help="GeoJSON: the class that a name stands for, as Tumor=epithelium; may be repeated.",
     ),
 ]
+TissueOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tissue",
+        metavar="NAME",
+        help="What the H&E is known to be, for ten classes: unknown (each gland by its mucin), healthy, "
+        "adenoma, carcinoma, mucinous-carcinoma; or a grade of GlaS, a stage of EBHI-Seg.",
+    ),
+]
 
 
 def read_labels_input(

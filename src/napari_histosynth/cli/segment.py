@@ -9,8 +9,8 @@ import typer
 
 from napari_histosynth.cli.console import check_output, help_text, progress, say, waiting
 from napari_histosynth.cli.draw import DeviceOption, PrecisionOption
-from napari_histosynth.cli.labelinput import LABELS_OUT, LABELS_OUT_HELP
-from napari_histosynth.core.errors import ImageError, SaveError
+from napari_histosynth.cli.labelinput import LABELS_OUT, LABELS_OUT_HELP, TissueOption
+from napari_histosynth.core.errors import ImageError, SaveError, SchemeError
 from napari_histosynth.core.tiles import Window
 
 if TYPE_CHECKING:
@@ -18,16 +18,24 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_histosynth.core.provenance import Provenance
+    from napari_histosynth.core.tissue import TissueScheme
+    from napari_histosynth.paint.segment import Segmenter
+    from napari_histosynth.paint.weak import Hints
 
 SEGMENT_HELP = help_text("""Make a label map of any H&E of colon: background, stroma, epithelium, nuclei.
 
 A network finds glands and nuclei in the picture alone. 'histosynth labels' goes by thresholds instead: take
 it where you have a mask of the epithelium, or tissue other than colon.
 
+With --scheme colon-10 the map has ten classes: the network finds the glands, and rules tell mucin, epithelia,
+stromas, inflammation, blood and necrosis by the stain and by what the tissue is known to be (--tissue).
+'histosynth weak-labels' does the same with a mask of your own.
+
 \b
 $ histosynth segment he.png -o labels.png --um-per-px 0.5
 $ histosynth segment slide.svs -o labels.geojson --region 12000 8000 4096 4096
 $ histosynth segment he.ome.tif -o labels.ome.tif --glands glands.png
+$ histosynth segment he.png -o ten.png --scheme colon-10 --tissue adenoma
 $ histosynth render labels.png -o again.png        (draw the tissue anew)
 
 HE is a PNG, JPEG, OME-TIFF, OME-Zarr or SVS; large files are read a piece at a time. LABELS has the pixels
@@ -53,6 +61,11 @@ def segment(
             "--keep-scale/--model-scale", help="Whether LABELS has the pixels of HE, or the model's scale."
         ),
     ] = True,
+    scheme: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Classes of LABELS: the model's, as is the default, or colon-10."),
+    ] = None,
+    tissue: TissueOption = None,
     glands: Annotated[
         Path | None,
         typer.Option(metavar="PNG", help="Also write where glands are, lumen included, white on black."),
@@ -78,6 +91,7 @@ def segment(
 
     from napari_histosynth.core.provenance import Provenance
     from napari_histosynth.core.scheme_note import scheme_note
+    from napari_histosynth.core.tissue import get_scheme
     from napari_histosynth.io import save_labels_as
 
     rgb, stated = _opened(picture)
@@ -85,17 +99,29 @@ def segment(
     if scale is None:
         raise ImageError(f"{picture} does not say how many um a pixel has; give --um-per-px.")
     window = _window(picture, rgb, region)
+    hints = _hints(scheme, tissue)
     with waiting(f"Loading {model}"):
         from napari_histosynth.paint.segment import load_segmenter
 
         loaded = load_segmenter(model, device=device, precision=precision)
     with progress(f"Labeling {picture.name}") as tell:
-        regions = loaded.regions(rgb, scale, window, keep_scale=keep_scale, progress=tell)
-    from napari_histosynth.paint.regions import glands_of, labels_of
+        if hints is not None:
+            from napari_histosynth.paint.tenclasses import SCHEME, ten_classes
 
-    found = labels_of(regions)
+            classes = get_scheme(SCHEME)
+            found, in_gland = ten_classes(
+                loaded, rgb, scale, window, tissue=hints, keep_scale=keep_scale, progress=tell
+            )
+        else:
+            from napari_histosynth.paint.regions import glands_of, labels_of
+
+            classes = _checked_scheme(scheme, loaded)
+            regions = loaded.regions(rgb, scale, window, keep_scale=keep_scale, progress=tell)
+            found, in_gland = labels_of(regions), glands_of(regions)
     shown = scale if keep_scale else scale * window.height / found.shape[0]
-    extra: dict[str, Any] = {**scheme_note(loaded.scheme), "from": picture.name}
+    extra: dict[str, Any] = {**scheme_note(classes), "from": picture.name}
+    if hints is not None:
+        extra |= {"labels": "by rules", "tissue": tissue or "unknown"}
     if region is not None:
         extra["region"] = list(region)
     made = Provenance(
@@ -107,13 +133,51 @@ def segment(
         extra=extra,
     )
     with waiting(f"Writing {output.name}"):
-        save_labels_as(output, found, loaded.scheme, color=color, provenance=made)
+        save_labels_as(output, found, classes, color=color, provenance=made)
         if glands is not None:
-            _save_mask(glands, glands_of(regions), made)
-    shares = [f"{name} {(found == index).mean():.0%}" for index, name in enumerate(loaded.scheme.names)]
+            _save_mask(glands, in_gland, made)
+    shares = [
+        f"{name} {(found == index).mean():.0%}"
+        for index, name in enumerate(classes.names)
+        if hints is None or (found == index).any()
+    ]
     say(
         f"Wrote {output}: {found.shape[1]} x {found.shape[0]} px at {shown:.4g} um/px, {', '.join(shares)}, "
         f"by {loaded.name}."
+    )
+
+
+def _hints(scheme: str | None, tissue: str | None) -> Hints | None:
+    """Return what is known of the tissue if ten classes are wanted, else None.
+
+    Raises
+    ------
+    HistosynthError
+        If there is no such tissue, or other classes are wanted that do not go by it.
+    """
+    from napari_histosynth.paint.tenclasses import SCHEME
+    from napari_histosynth.paint.weak import UNKNOWN, hints_of
+
+    if scheme == SCHEME:
+        return hints_of(tissue or UNKNOWN)
+    if tissue is not None:
+        raise SchemeError(f"--tissue {tissue} is for ten classes; add --scheme {SCHEME}, or leave it out.")
+    return None
+
+
+def _checked_scheme(scheme: str | None, segmenter: Segmenter) -> TissueScheme:
+    """Return the scheme of a segmenter if that is the one wanted.
+
+    Raises
+    ------
+    SchemeError
+        If another one is wanted.
+    """
+    if scheme is None or scheme == segmenter.scheme.name:
+        return segmenter.scheme
+    raise SchemeError(
+        f"{segmenter.name} labels in the classes of {segmenter.scheme.name}, and rules in those of colon-10; "
+        f"there is no way to {scheme!r}."
     )
 
 

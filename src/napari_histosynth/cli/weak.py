@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_histosynth.cli.console import check_output, help_text, remark, say, waiting
+from napari_histosynth.cli.labelinput import TissueOption
 
 #: Micrometers a pixel of H&E that does not say: the rules were set at this scale.
 DEFAULT_UM_PER_PX = 1.0
@@ -16,11 +17,12 @@ WEAK_HELP = help_text("""Label H&E of colon in ten classes, by rules.
 
 Mucin, epithelium (mature, proliferative), necrosis, stroma (reactive, loose, non-reactive), blood,
 inflammatory cells, muscle, background: docs/weak-labels.md has the rules, and how far to trust each class.
-Glands are where the mask is not black, muscle and debris in the ulcer where --notes say so.
+Glands are where the mask is not black, muscle and debris in the ulcer where --notes say so. Without a mask,
+'histosynth segment --scheme colon-10' finds the glands by a network, and goes on as this does.
 
 \b
-$ histosynth weak-labels he.png -o labels.png --mask glands.png --grade adenomatous --um-per-px 0.62
-$ histosynth weak-labels he.png -o labels.png --mask glands.png --grade carcinoma --pools --sheet look.png
+$ histosynth weak-labels he.png -o labels.png --mask glands.png --tissue adenoma --um-per-px 0.62
+$ histosynth weak-labels he.png -o labels.png --mask glands.png --tissue carcinoma --pools --sheet look.png
 
 The result holds class indices with the scheme's colors as their palette (--color: RGB).""")
 
@@ -32,9 +34,7 @@ def weak(
         Path | None,
         typer.Option(metavar="MASK", help="Picture of the same size, not black where glands are."),
     ] = None,
-    grade: Annotated[
-        str, typer.Option(help="mature, proliferative, carcinoma, mixed, or a grade of GlaS or EBHI-Seg.")
-    ] = "mature",
+    tissue: TissueOption = None,
     pools: Annotated[
         bool, typer.Option("--pools", help="Mucus also lies outside of glands, as in mucinous carcinoma.")
     ] = False,
@@ -71,7 +71,7 @@ def weak(
     from napari_histosynth.core.tissue import get_scheme
     from napari_histosynth.io import read_image, save_image, save_labels
     from napari_histosynth.paint.inputs import read_scale
-    from napari_histosynth.paint.weak import Hints, inside_polygon, weak_label_maps
+    from napari_histosynth.paint.weak import UNKNOWN, hints_of, inside_polygon, weak_label_maps
     from napari_histosynth.paint.weakfields import Notes
 
     rgb = read_image(picture)
@@ -83,19 +83,18 @@ def weak(
         remark(
             f"{picture} does not say its scale; {um_per_px:g} um/px is assumed, --um-per-px says otherwise."
         )
-    hints, known = Hints(pools=pools), grade
+    hints = hints_of(tissue or UNKNOWN)
     if notes is not None:
         slide, _, field = (name or f"{picture.resolve().parent.name}/{picture.stem}").partition("/")
         said = Notes(notes).of(slide, field)
-        hints, known = replace(said.hints, pools=said.hints.pools or pools), said.hints.grade
+        hints = said.hints
         if epithelium is not None:
             for polygon in said.no_glands:
                 if epithelium.shape == rgb.shape[:2]:
                     epithelium &= ~inside_polygon(polygon, epithelium.shape)
+    hints = replace(hints, pools=hints.pools or pools)
     with waiting(f"Labeling {picture.name}"):
-        found = weak_label_maps(
-            rgb, um_per_px, epithelium=epithelium, grade=known, tissue=hints, details=(detail,)
-        )[0]
+        found = weak_label_maps(rgb, um_per_px, epithelium=epithelium, tissue=hints, details=(detail,))[0]
     scheme = get_scheme("colon-10")
     made = Provenance(
         synthetic=False,

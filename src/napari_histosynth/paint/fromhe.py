@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_histosynth.paint.segment import Segmenter
+    from napari_histosynth.paint.weak import Hints
 
 BY_STAIN = "stain"
 """Name of the way that needs no model: brightness and color deconvolution, which tells no glands."""
@@ -45,6 +46,7 @@ def labels_of(
     rgb: npt.NDArray[np.uint8],
     um_per_px: float,
     *,
+    tissue: Hints | None = None,
     cancel: Callable[[], bool] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Found:
@@ -56,6 +58,8 @@ def labels_of(
         uint8 (y, x, 3).
     um_per_px : float
         Micrometers a pixel.
+    tissue : Hints, optional
+        What is known of the tissue: the labels are then of the ten classes of ``colon-10``, by rules.
     cancel : callable, optional
         Asked now and then whether to stop.
     progress : callable, optional
@@ -64,10 +68,14 @@ def labels_of(
     Raises
     ------
     ImageError
-        If the picture or its scale cannot be used.
+        If the picture or its scale cannot be used, or it is too large for ten classes.
+    ModelError
+        If ten classes are wanted, and there is no segmenter to find the glands.
     Cancelled
         If ``cancel`` returned true.
     """
+    if tissue is not None:
+        return _of_ten(rgb, um_per_px, tissue, cancel, progress)
     segmenter = _segmenter()
     if segmenter is not None:
         labels = segmenter.segment(rgb, um_per_px, cancel=cancel, progress=progress)
@@ -75,6 +83,22 @@ def labels_of(
     if cancel is not None and cancel():
         raise Cancelled("Labeling was stopped.")
     return Found(labels_from_he(rgb, um_per_px=um_per_px), get_scheme("colon-3"), BY_STAIN)
+
+
+def _of_ten(
+    rgb: npt.NDArray[np.uint8],
+    um_per_px: float,
+    tissue: Hints,
+    cancel: Callable[[], bool] | None,
+    progress: Callable[[float], None] | None,
+) -> Found:
+    """Label in ten classes, which takes the segmenter."""
+    from napari_histosynth.paint.segment import load_segmenter
+    from napari_histosynth.paint.tenclasses import SCHEME, ten_classes
+
+    segmenter = load_segmenter(SEGMENTER)
+    labels, _ = ten_classes(segmenter, rgb, um_per_px, tissue=tissue, cancel=cancel, progress=progress)
+    return Found(labels, get_scheme(SCHEME), segmenter.name)
 
 
 def _segmenter() -> Segmenter | None:

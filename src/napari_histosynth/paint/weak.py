@@ -8,6 +8,7 @@ rules as a table, with how far each class can be trusted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -73,6 +74,8 @@ DENSE, PALE, PALE_CYTOPLASM = 0.25, 0.15, 0.2
 #: Share of stroma that nuclei cover over some 30 um where it is called inflamed.
 CROWDED = 0.31
 
+_RULES_SHARE = 0.8  # of the time: the rest smooths regions
+
 #: How much coarser the second degree of detail is.
 SKETCHED = 2.0
 
@@ -112,6 +115,39 @@ class Hints:
     grade: Grade = "mature"
     pools: bool = False
     areas: tuple[Area, ...] = ()
+
+
+#: What a person may know of a picture, by name: a line for lists, and what it tells the rules.
+TISSUES: dict[str, tuple[str, Hints]] = {
+    "unknown": ("Not known: each gland by its mucin", Hints("mixed")),
+    "healthy": ("Healthy, inflamed or hyperplastic mucosa", Hints("mature")),
+    "adenoma": ("Adenoma, dysplasia", Hints("proliferative")),
+    "carcinoma": ("Adenocarcinoma", Hints("carcinoma")),
+    "mucinous-carcinoma": ("Mucinous carcinoma, mucus outside of glands", Hints("carcinoma", pools=True)),
+}
+
+#: What is taken for known of a picture of which nobody said anything.
+UNKNOWN = "unknown"
+
+
+def hints_of(tissue: str) -> Hints:
+    """Return what a tissue's name tells the rules.
+
+    Parameters
+    ----------
+    tissue : str
+        A key of :data:`TISSUES` or of :data:`GRADES`.
+
+    Raises
+    ------
+    LabelMapError
+        If there is no such tissue.
+    """
+    if tissue in TISSUES:
+        return TISSUES[tissue][1]
+    if tissue in GRADES:
+        return Hints(GRADES[tissue])
+    raise LabelMapError(f"There is no tissue {tissue!r}; there are {', '.join(TISSUES)}.")
 
 
 def weak_labels(
@@ -160,6 +196,7 @@ def weak_label_maps(
     grade: str | None = None,
     tissue: Hints | None = None,
     details: tuple[float, ...] = (1.0, SKETCHED),
+    progress: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], ...]:
     """Do as :func:`weak_labels` in several degrees of detail.
 
@@ -169,6 +206,8 @@ def weak_label_maps(
         As there.
     details : tuple of float
         1 for regions as fine as the rules see them, 2 for regions drawn twice as coarsely.
+    progress : callable, optional
+        Told the share that is done, 0 to 1, between rules; what it raises ends the work.
     """
     rgb = np.asarray(rgb)
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
@@ -184,30 +223,38 @@ def weak_label_maps(
     known = tissue.grade if grade is None else GRADES.get(grade, grade)
     if known not in ("mature", "proliferative", "carcinoma", "mixed"):
         raise LabelMapError(f"There is no grade {grade!r}; there are {', '.join(GRADES)} and mixed.")
-    raw = _raw(rgb, um_per_px, glands, known, tissue)
-    return tuple(
-        as_painted(
-            raw,
-            {label: value * detail for label, value in SIGMA.items()},
-            {label: value * detail**2 for label, value in LEAST.items()},
-            um_per_px,
-        )
-        for detail in details
-    )
+    tell = progress or (lambda _: None)
+    raw = _raw(rgb, um_per_px, glands, known, tissue, lambda share: tell(_RULES_SHARE * share))
+    made = []
+    for number, detail in enumerate(details):
+        tell(_RULES_SHARE + (1 - _RULES_SHARE) * number / len(details))
+        sigma = {label: value * detail for label, value in SIGMA.items()}
+        least = {label: value * detail**2 for label, value in LEAST.items()}
+        made.append(as_painted(raw, sigma, least, um_per_px))
+    return tuple(made)
 
 
 def _raw(
-    rgb: npt.NDArray[np.uint8], um_per_px: float, glands: Mask, grade: str, hints: Hints
+    rgb: npt.NDArray[np.uint8],
+    um_per_px: float,
+    glands: Mask,
+    grade: str,
+    hints: Hints,
+    tell: Callable[[float], None],
 ) -> npt.NDArray[np.uint8]:
     """Label pixel by pixel, later rules over earlier ones."""
+    tell(0.0)
     stains = measure_stains(rgb)
+    tell(0.1)
     px = 1 / um_per_px
     glass = _glass(stains, px)
     # thin mucus, in a goblet, a crypt or a pool, is nearly as bright as glass
     mucous = np.ones_like(glands) if hints.pools else glands & (grade != "carcinoma")
     if mucous.any():
         glass &= ~mucous | without_small(_is_clear(stains, px), 60 * px**2)
+    tell(0.25)
     nuclei = find_nuclei(stains, ~glass, px)
+    tell(0.35)
     stroma = ~glands & ~glass
     labels = np.full(glands.shape, LOOSE, np.uint8)
 
@@ -224,9 +271,11 @@ def _raw(
         labels[near & (local_mean(stains.green, stroma, 8 * px) > PALE)] = REACTIVE
     labels[stroma & (cells > CROWDED) & np.isin(labels, (LOOSE, NON_REACTIVE, REACTIVE))] = INFLAMMATION
 
+    tell(0.5)
     mucin = _mucus(stains, glands, glass, nuclei, grade, px)
     labels[glands] = _of_glands(glands, mucin, grade, px)[glands]
     labels[mucin] = MUCIN
+    tell(0.65)
     if grade == "carcinoma":
         labels[_debris(stains, glands, px)] = NECROSIS
     if hints.pools:
@@ -235,6 +284,7 @@ def _raw(
         pools |= glass & ~without_small(glass, 400 * px**2) & within(pools, 4 * px)
         labels[pools] = MUCIN
         mucin |= pools
+    tell(0.9)
     labels[_red_cells(stains, nuclei, px)] = BLOOD
     labels[glass & ~mucin] = BACKGROUND
     return labels

@@ -35,6 +35,7 @@ from napari_histosynth.ui.slidefield import (
     visible_window,
     window_of,
 )
+from napari_histosynth.ui.tissuechoice import TissueChoice
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.lookfile import LookPlan
@@ -85,6 +86,7 @@ class FieldPanel(QWidget):
         self.look = QCheckBox("Take its look, too")
         self.look.setObjectName("take-look")
         self.look.setToolTip("Draw in the stain of the field, read by the model's encoder")
+        self.tissue = TissueChoice()
         has_encoder = getattr(model, "encoder", None) is not None
         self.look.setChecked(has_encoder)
         self.look.setEnabled(has_encoder)
@@ -110,6 +112,9 @@ class FieldPanel(QWidget):
         form.addRow(self.slide_line)
         form.addRow("Slide", self.um_per_px)
         form.addRow(self.size_fields)
+        form.addRow("Tissue", self.tissue)
+        self._form = form
+        self._show_tissue()
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addLayout(_row(self.show_button, self.visible_button))
@@ -188,7 +193,14 @@ class FieldPanel(QWidget):
         """Go by the scale of another model."""
         if self._painter.model is not None:
             self.size_fields.set_scale(self._painter.model.um_per_px)
+            self._show_tissue()
             self._resize()
+
+    def _show_tissue(self) -> None:
+        """Ask for the tissue where ten classes are to be told."""
+        from napari_histosynth.paint.tenclasses import takes_ten_classes
+
+        self._form.setRowVisible(self.tissue, takes_ten_classes(self._painter.model.scheme))
 
     def _resize(self) -> None:
         """Give the rectangle the size of the fields, around its middle."""
@@ -207,7 +219,12 @@ class FieldPanel(QWidget):
         try:
             window = window_of(rectangle)
             order = fieldwork.Order(
-                slide.opened, window, self.um_per_px.value(), slide.layer.name, self.look.isChecked()
+                slide.opened,
+                window,
+                self.um_per_px.value(),
+                slide.layer.name,
+                self.look.isChecked(),
+                self.tissue.hints,
             )
             fieldwork.check(order, self._painter.model)
         except HistosynthError as error:

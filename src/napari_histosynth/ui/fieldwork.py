@@ -18,6 +18,7 @@ from napari_histosynth.io import Loaded, read_field
 if TYPE_CHECKING:
     from napari_histosynth.paint.lookfile import LookPlan
     from napari_histosynth.paint.model import PaintModel
+    from napari_histosynth.paint.weak import Hints
 
 LEAST, LARGEST = 64, 16_384
 """Pixels a side that a canvas has."""
@@ -27,13 +28,17 @@ _READ = 0.2  # share of the work that is reading
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """A field that is wanted: of which slide, where, the slide's scale, and whether its look, too."""
+    """A field that is wanted: of which slide, where, the slide's scale, whether its look, too; what it is.
+
+    ``hints`` is what the tissue is known to be, for models of ten classes.
+    """
 
     slide: Loaded
     window: Window
     slide_um_per_px: float
     name: str
     look: bool
+    hints: Hints | None = None
 
     def shape_for(self, model: PaintModel) -> tuple[int, int]:
         """Return height and width of the canvas."""
@@ -54,12 +59,15 @@ class Made:
 
 def check(order: Order, model: PaintModel) -> None:
     """Raise ImageError for a field that is too small, too large, or off the slide."""
+    from napari_histosynth.paint.tenclasses import MOST_PX, takes_ten_classes
+
     height, width = order.shape_for(model)
+    largest = MOST_PX if takes_ten_classes(model.scheme) else LARGEST
     if order.window.clip(order.slide.shape).is_empty:
         raise ImageError("The rectangle lies off the slide; move it onto tissue.")
-    if min(height, width) < LEAST or max(height, width) > LARGEST:
+    if min(height, width) < LEAST or max(height, width) > largest:
         raise ImageError(
-            f"The field would be a canvas of {width:,} x {height:,} px; {LEAST} to {LARGEST:,} px a side are "
+            f"The field would be a canvas of {width:,} x {height:,} px; {LEAST} to {largest:,} px a side are "
             "possible, so make the rectangle larger or smaller."
         )
 
@@ -76,6 +84,8 @@ def work(
     """
     from napari_histosynth.paint.fromhe import labels_of
     from napari_histosynth.paint.inputs import latent_of_picture
+    from napari_histosynth.paint.tenclasses import takes_ten_classes
+    from napari_histosynth.paint.weak import UNKNOWN, hints_of
 
     try:
         picture = read_field(
@@ -91,6 +101,7 @@ def work(
         found = labels_of(
             picture,
             model.um_per_px,
+            tissue=(order.hints or hints_of(UNKNOWN)) if takes_ten_classes(model.scheme) else None,
             cancel=cancel,
             progress=lambda done: progress(_READ + (1 - _READ) * done),
         )

@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QDialog, QProgressDialog, QPushButton
 
 from napari_histosynth.core.errors import Cancelled, HistosynthError, ImageError
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.core.tissue import Labels
+from napari_histosynth.core.tissue import Labels, get_scheme
+from napari_histosynth.paint.weak import UNKNOWN, Hints, hints_of
 from napari_histosynth.ui import prepare
 from napari_histosynth.ui.hedialog import HeDialog
 from napari_histosynth.ui.hepicture import HePicture, he_of_layer, window_in_sight
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.segment import Segmenter
     from napari_histosynth.ui.paint import PaintDock
 
-TIP = "Make a label map of the selected H&E picture: background, stroma, epithelium, nuclei"
+TIP = (
+    "Make a label map of the selected H&E picture, in the classes of the model: background, stroma, "
+    "epithelium, nuclei by a network; ten classes by rules"
+)
 
 _LOOKED_AT = 1024  # px a side at the model's scale that the look is read from
 
@@ -44,6 +48,15 @@ class _Found:
     latent: npt.NDArray[np.float32] | None
     picture: HePicture
     model: PaintModel
+
+
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """A picture to label for a model, and what its tissue is known to be if that takes ten classes."""
+
+    picture: HePicture
+    model: PaintModel
+    hints: Hints | None
 
 
 class LabelsFromHe(QObject):
@@ -71,6 +84,7 @@ class LabelsFromHe(QObject):
         self._work: threading.Thread | None = None
         self._stop = threading.Event()
         self._bar: QProgressDialog | None = None
+        self._tissue = UNKNOWN  # what was chosen last
         self.button = QPushButton("Labels from H&&E")
         self.button.setObjectName("labels-from-he")
         self.button.setToolTip(TIP)
@@ -99,7 +113,7 @@ class LabelsFromHe(QObject):
             return
         answered = self._asked(picture, model)
         if answered is not None:
-            self._start(answered, model)
+            self._start(answered)
 
     def stop(self) -> None:
         """Stop labeling; nothing is put up."""
@@ -121,20 +135,28 @@ class LabelsFromHe(QObject):
             )
         return others[0]
 
-    def _asked(self, picture: HePicture, model: PaintModel) -> HePicture | None:
-        """Return the picture with scale and part known, asking if they are not; None if that was refused."""
+    def _asked(self, picture: HePicture, model: PaintModel) -> _Order | None:
+        """Return what to label with all known, asking if it is not; None if that was refused."""
         from napari_histosynth.paint.canvas import MAX_SIDE
-        from napari_histosynth.paint.segment import COARSEST, FINEST
+        from napari_histosynth.paint.scaledpicture import COARSEST, FINEST
+        from napari_histosynth.paint.tenclasses import MOST_PX, takes_ten_classes
 
         known = picture.um_per_px is not None and FINEST <= picture.um_per_px <= COARSEST
-        if known and max(picture.shape_at(model.um_per_px)) <= MAX_SIDE:
-            return picture
+        ten = takes_ten_classes(model.scheme)
+        most = MOST_PX if ten else MAX_SIDE
+        if known and not ten and max(picture.shape_at(model.um_per_px)) <= most:
+            return _Order(picture, model, None)
         in_sight = window_in_sight(picture.layer)
-        dialog = HeDialog(picture, in_sight, model.um_per_px, MAX_SIDE, self._window)
-        return dialog.picture if dialog.exec() == QDialog.DialogCode.Accepted else None
+        tissue = self._tissue if ten else None
+        dialog = HeDialog(picture, in_sight, model.um_per_px, most, tissue, self._window)
+        if dialog.exec() != QDialog.DialogCode.Accepted:
+            return None
+        self._tissue = dialog.tissue or self._tissue
+        return _Order(dialog.picture, model, None if dialog.tissue is None else hints_of(dialog.tissue))
 
-    def _start(self, picture: HePicture, model: PaintModel) -> None:
+    def _start(self, order: _Order) -> None:
         """Label a picture in a thread of its own, so that others' work goes on."""
+        picture = order.picture
         self._stop.clear()
         bar = QProgressDialog(f"Labeling {picture.name} …", "Stop", 0, 100, self._window)
         bar.setObjectName("labeling")
@@ -148,27 +170,31 @@ class LabelsFromHe(QObject):
         self._bar = bar
         self.button.setEnabled(False)
         self._work = threading.Thread(
-            target=self._label, args=(picture, model), name="histosynth-labels-from-he", daemon=True
+            target=self._label, args=(order,), name="histosynth-labels-from-he", daemon=True
         )
         self._work.start()
 
-    def _label(self, picture: HePicture, model: PaintModel) -> None:
+    def _label(self, order: _Order) -> None:
         """Label a picture and bring the map to the model; runs in the thread."""
+        from napari_histosynth.paint.tenclasses import SCHEME, ten_classes
+
         result: _Found | str | None
+        picture, model = order.picture, order.model
         try:
             segmenter = load_segmenter_cached()
             pixels, um_per_px, window = picture.source(segmenter.um_per_px)
-            labels = segmenter.segment(
-                pixels,
-                um_per_px,
-                window,
-                keep_scale=False,
-                cancel=self._stop.is_set,
-                progress=self._tell,
-            )
+            watched: dict[str, Any] = {"cancel": self._stop.is_set, "progress": self._tell}
+            scheme = segmenter.scheme
+            if order.hints is None:
+                labels = segmenter.segment(pixels, um_per_px, window, keep_scale=False, **watched)
+            else:
+                scheme = get_scheme(SCHEME)
+                labels, _ = ten_classes(
+                    segmenter, pixels, um_per_px, window, tissue=order.hints, keep_scale=False, **watched
+                )
             shown = picture.um_per_px or um_per_px
             scale = shown * picture.part.height / labels.shape[0]
-            origin = prepare.Origin(labels, segmenter.scheme, scale, picture.name, True)
+            origin = prepare.Origin(labels, scheme, scale, picture.name, True)
             fitted = prepare.fitted(origin, model, nuclei=False)
             result = _Found(fitted, _look_of(pixels, um_per_px, window, model), picture, model)
         except Cancelled:

@@ -1,4 +1,4 @@
-"""The questions that H&E raises before it is labeled: its scale, and which part of it."""
+"""The questions that H&E raises before it is labeled: its scale, which part of it, what tissue it is."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.ui.hepicture import HePicture
+from napari_histosynth.ui.tissuechoice import TissueChoice
 
 LIKELY_UM_PER_PX = 0.5
 """Scale that is offered where nothing is known: a 20x objective."""
@@ -33,6 +34,8 @@ class HeDialog(QDialog):
         Scale that label maps are painted at.
     most : int
         Largest side of a label map, in pixels.
+    tissue : str, optional
+        What the tissue is taken for at first, where the rules of ten classes ask; else nothing is asked.
     parent : QWidget, optional
         Qt parent.
     """
@@ -43,6 +46,7 @@ class HeDialog(QDialog):
         in_sight: Window | None,
         um_per_px: float,
         most: int,
+        tissue: str | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -68,6 +72,9 @@ class HeDialog(QDialog):
         form = QFormLayout()
         form.addRow("Scale", self.um_per_px)
         form.addRow("Part", self.part)
+        self.known = None if tissue is None else TissueChoice(tissue)
+        if self.known is not None:
+            form.addRow("Tissue", self.known)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
@@ -93,6 +100,11 @@ class HeDialog(QDialog):
         return self._picture.asked(um_per_px, self.part.currentData())
 
     @property
+    def tissue(self) -> str | None:
+        """What the tissue is known to be; None if that was not asked."""
+        return None if self.known is None else self.known.tissue
+
+    @property
     def _fits(self) -> bool:
         return max(self.picture.shape_at(self._target)) <= self._most
 
@@ -103,7 +115,7 @@ class HeDialog(QDialog):
         text = f"{picture.part.width} × {picture.part.height} px become {width} × {height} px at "
         text += f"{self._target:g} µm."
         if not self._fits:
-            text += f" At most {self._most} px a side can be painted on: zoom in and take what is in sight."
+            text += f" At most {self._most:,} px a side can be labeled: zoom in and take what is in sight."
         self.becomes.setText(text)
         ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         assert ok is not None
