@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from napari_histosynth.io import read_image, read_labels, read_provenance
 from napari_histosynth.paint.lookfile import LookPlan, NamedLook, read_look_plan
 from napari_histosynth.paint.lookmap import Place
 from napari_histosynth.paint.render import render_labels
+from napari_histosynth.ui.layers import LOOKS_KEY
+from napari_histosynth.ui.look import Look
+from napari_histosynth.ui.save import file_names
 
 
 @pytest.fixture
@@ -216,7 +220,6 @@ def test_saved_looks_come_back_and_give_the_shells_pixels(
     mapper.points.add((40, 40))
     settle()
     files = {"labels": tmp_path / "t_labels.png", "picture": tmp_path / "t_he.png"}
-    mapper.save_beside(files)
     painter.save(files)
     settle()
     plan = read_look_plan(tmp_path / "t_looks.json", painter.model)
@@ -238,6 +241,77 @@ def test_saved_looks_come_back_and_give_the_shells_pixels(
     assert len(mapper.points.data) == 1
     assert_drawn(mapper)
     assert not [sentence for kind, sentence in said if kind == "error"]
+
+
+def test_a_label_map_is_opened_with_the_looks_that_were_saved_with_it(
+    painted: Any, mapper: Any, settle: Any, wait: Any, tmp_path: Path, said: list[tuple[str, str]]
+) -> None:
+    painter = mapper.painter
+    painter.choose_look(Look(7, 3))
+    mapper.looks.add_seed(5, "moderate")
+    mapper.paint_regions()
+    mapper.regions.data[:, 120:] = 1
+    mapper.regions.refresh()
+    mapper.place_points()
+    mapper.points.add((40, 40))
+    settle()
+    files = file_names(tmp_path / "t", ["labels", "picture"])
+    painter.save(files)
+    settle()
+    assert said[-1] == ("info", f"Saved t_labels.png, t_he.png, t_looks.json, t_looks.png in {tmp_path}.")
+    regions, places = mapper.regions.data.copy(), painter.desk.placed.places
+    painter.choose_look(Look(1, 3))
+    mapper.reset()
+    painted.opener.open_file(files["labels"])
+    wait(lambda: len(mapper.looks) == 1)
+    settle()
+    assert mapper.looks.entries[0].name == "moderate"
+    np.testing.assert_array_equal(mapper.regions.data, regions)
+    assert painter.desk.placed.places == places
+    assert painter.looks.present.latent_seed == 7
+    assert painter.viewer.layers.selection.active is painter.stage.labels
+    assert np.abs(painter.stage.pixels.astype(int) - read_image(files["picture"])).max() <= 1
+    assert_drawn(mapper)
+
+
+def test_a_label_map_that_napari_opened_brings_its_looks_when_it_is_painted_on(
+    painted: Any, mapper: Any, settle: Any, wait: Any, tmp_path: Path
+) -> None:
+    painter = mapper.painter
+    mapper.looks.add_seed(5, "moderate")
+    mapper.place_points()
+    mapper.points.add((40, 40))
+    settle()
+    files = file_names(tmp_path / "t", ["labels"])
+    painter.save(files)
+    settle()
+    mapper.reset()
+    (layer,) = painter.viewer.open(files["labels"], plugin="napari-histosynth")
+    painter.viewer.layers.selection.active = layer
+    painted.opener.use_selected_layer()
+    wait(lambda: len(mapper.looks) == 1)
+    settle()
+    assert painter.stage.labels is layer
+    assert len(painter.desk.placed.places) == 1
+    assert LOOKS_KEY not in layer.metadata
+    assert_drawn(mapper)
+
+
+def test_looks_of_another_model_are_said_and_the_labels_open_without_them(
+    painted: Any, mapper: Any, settle: Any, wait: Any, tmp_path: Path, said: list[tuple[str, str]]
+) -> None:
+    painter = mapper.painter
+    files = file_names(tmp_path / "t", ["labels"])
+    painter.save(files)
+    settle()
+    looks = {"format": "histosynth-looks-1", "model": "other", "model_sha256": "0" * 64}
+    (tmp_path / "t_looks.json").write_text(json.dumps(looks))
+    before = painter.stage
+    painted.opener.open_file(files["labels"])
+    wait(lambda: painter.stage is not before and any(kind == "error" for kind, _ in said))
+    settle()
+    assert "made for the model 'other'" in said[-1][1]
+    assert mapper.is_plain
 
 
 def test_looks_of_another_model_are_refused(

@@ -321,7 +321,8 @@ def test_files_are_not_replaced_without_a_question(
     painted: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     answer: QMessageBox.StandardButton,
 ) -> None:  # fmt: skip
-    (tmp_path / "gland_he.png").write_bytes(b"precious")
+    for name in ("gland_he.png", "gland_looks.json"):
+        (tmp_path / name).write_bytes(b"precious")
     asked: list[str] = []
 
     def question(_: Any, __: str, text: str, *___: Any) -> QMessageBox.StandardButton:
@@ -332,13 +333,14 @@ def test_files_are_not_replaced_without_a_question(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "gland.png"), ""))
     painted.save.ask_all()
     assert len(asked) == 1
-    assert "gland_he.png" in asked[0]
+    assert asked[0].startswith("gland_he.png, gland_looks.json are already in")
     if answer == QMessageBox.StandardButton.Yes:
         wait(lambda: bool(said))
         assert (tmp_path / "gland_he.png").read_bytes() != b"precious"
+        assert not (tmp_path / "gland_looks.json").exists()  # this canvas has one look
     else:
         assert (tmp_path / "gland_he.png").read_bytes() == b"precious"
-        assert not list(tmp_path.glob("*.json"))
+        assert not (tmp_path / "gland.json").exists()
 
 
 def test_a_disk_that_is_full_is_one_sentence_and_the_old_files_stay(

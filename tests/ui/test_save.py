@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,16 @@ from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import read_image, read_labels, read_provenance
-from napari_histosynth.ui.save import KINDS, Painting, clean_stem, file_names, save_painting
+from napari_histosynth.paint.lookfile import LookPlan, NamedLook, read_look_plan
+from napari_histosynth.paint.lookmap import Place
+from napari_histosynth.ui.save import (
+    KINDS,
+    Painting,
+    clean_stem,
+    file_names,
+    save_painting,
+    saved_looks,
+)
 
 SCHEME = get_scheme("colon-3")
 
@@ -96,6 +107,55 @@ def test_a_disk_that_fills_up_half_way_leaves_all_old_files(
     with pytest.raises(SaveError) as caught:
         save_painting(Painting(255 - painting.picture, painting.labels, SCHEME, painting.provenance), files)
     assert str(files["labels"]) in str(caught.value)
+    assert "none of gland_he.png, gland_labels.png, gland_colors.png, gland.json was written." in str(
+        caught.value
+    )
+    assert contents(tmp_path) == before
+
+
+def test_looks_go_with_the_labels_and_those_of_an_earlier_canvas_go(
+    painting: Painting, model: Any, tmp_path: Path
+) -> None:
+    regions = np.zeros((20, 30), np.uint8)
+    plan = LookPlan(0.5, (NamedLook.of_seed(model, 5),), (Place(4, 5, 1),), regions)
+    files = file_names(tmp_path / "gland")
+    written = save_painting(replace(painting, looks=(plan, model)), files)
+    assert {path.name for path in written} == set(contents(tmp_path))
+    assert {"gland_looks.json", "gland_looks.png"} <= set(contents(tmp_path))
+    assert read_look_plan(saved_looks(files["labels"]), model).looks[0].seed == 5
+    save_painting(replace(painting, looks=(replace(plan, regions=None), model)), files)
+    assert "gland_looks.png" not in contents(tmp_path)
+    save_painting(painting, {"picture": files["picture"]})
+    assert saved_looks(files["labels"]) is not None
+    save_painting(painting, files)
+    assert saved_looks(files["labels"]) is None
+
+
+@pytest.mark.parametrize("failing", range(6))
+def test_whichever_file_cannot_be_put_in_place_all_old_files_stay(
+    painting: Painting, model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    plan = LookPlan(0.5, (NamedLook.of_seed(model, 5),), (), np.zeros((20, 30), np.uint8))
+    files = file_names(tmp_path / "gland")
+    save_painting(replace(painting, looks=(plan, model)), files)
+    before = contents(tmp_path)
+    new = Painting(
+        255 - painting.picture, 3 - painting.labels, SCHEME, painting.provenance, (replace(plan), model)
+    )
+    placed: list[Path] = []
+
+    def held(source: Path, target: Path) -> None:
+        if Path(target).parent == tmp_path and Path(source).parent.name.startswith(".histosynth-"):
+            placed.append(Path(target))
+            if len(placed) == failing + 1:
+                raise OSError(errno.EACCES, "Permission denied")
+        real(source, target)
+
+    real = os.replace
+    monkeypatch.setattr("napari_histosynth.io.together.os.replace", held)
+    with pytest.raises(SaveError, match=r"none of .*gland_labels\.png.* was written.*untouched\.$") as caught:
+        save_painting(new, files)
+    assert str(placed[failing]) in str(caught.value)
     assert contents(tmp_path) == before
 
 
@@ -138,6 +198,7 @@ def test_a_file_that_cannot_be_put_in_place_is_one_sentence(
         ("a/tissue_he.png", "a/tissue"),
         ("a/tissue_labels.png", "a/tissue"),
         ("a/tissue.json", "a/tissue"),
+        ("a/tissue_looks.json", "a/tissue"),
         ("a/case.12", "a/case.12"),
         ("a/.png", "a/.png"),
     ],

@@ -67,7 +67,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.copymode(target, temporary)
         os.replace(temporary, target)
     except OSError as error:
-        raise SaveError(f"Cannot write {asked}: {_reason(error)} (what was there is untouched).") from error
+        raise SaveError(f"Cannot write {asked}: {reason_of(error)} (what was there is untouched).") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -79,8 +79,8 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _reason(error: OSError) -> str:
-    """Return why a file could not be written, with the remedy where it is known."""
+def reason_of(error: OSError) -> str:
+    """Return why a file could not be written in a clause, with the remedy where it is known."""
     if error.errno in _REASONS:
         return _REASONS[error.errno]
     return (error.strerror or str(error) or type(error).__name__).rstrip(".").lower()

@@ -287,6 +287,14 @@ def _image_label(scheme: TissueScheme, version: Version, nested: bool) -> dict[s
     return metadata
 
 
+def check_replaceable(target: Path) -> None:
+    """Raise FileExistsError if a folder is there that is no zarr: nobody meant to replace it."""
+    if target.is_dir() and not _is_group(target):
+        raise FileExistsError(
+            errno.EEXIST, f"{target.name} is a folder of something else; choose another folder"
+        )
+
+
 def put_in_place(temporary: Path, target: Path) -> None:
     """Give a finished file or folder its name; what had it goes only then.
 
@@ -295,8 +303,7 @@ def put_in_place(temporary: Path, target: Path) -> None:
     OSError
         If it cannot be moved, or a folder is there that is no zarr; what was there is there still.
     """
-    if target.is_dir() and not _is_group(target):
-        raise FileExistsError(errno.EEXIST, f"{target.name} is a folder of something else")
+    check_replaceable(target)
     if not target.is_dir():
         os.replace(temporary, target)
         return

@@ -18,6 +18,8 @@ LABELS_NAME = "Tissue"
 PICTURE_NAME = "H&E"
 AREA_NAME = "Area"
 METADATA_KEY = "histosynth"
+LOOKS_KEY = "histosynth-looks"
+"""Metadata of a label map from a file: the file of the looks that were saved with it."""
 
 STRAY_COLOR = "#ff00ff"
 """Color of values outside the scheme, which are drawn as background: they should catch the eye."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -22,7 +22,9 @@ from napari_histosynth.ui.look import Look
 from napari_histosynth.ui.lookdesk import PlacedLooks
 from napari_histosynth.ui.looklist import LookList
 from napari_histosynth.ui.painter import Painter
-from napari_histosynth.ui.save import clean_stem
+
+if TYPE_CHECKING:
+    from napari_histosynth.paint.model import PaintModel
 
 _PAUSE = 30  # ms between looks at a point that is dragged
 
@@ -71,6 +73,7 @@ class LookMapper(QObject):
         self._timer.setInterval(_PAUSE)
         self._timer.timeout.connect(self._sync_points)
         self.looks.added.connect(self._on_added)
+        painter.saving.looks = self.kept
         painter.canvas_changed.connect(self._on_canvas)
         painter.model_changed.connect(self._on_model)
         painter.viewer.layers.events.removed.connect(self._on_removed)
@@ -179,11 +182,7 @@ class LookMapper(QObject):
         model, path = self.painter.model, Path(path)
         if model is None:
             return
-        regions = None if self.regions is None else np.array(self.regions.data)
-        own = NamedLook.of_seed(model, self.painter.looks.present.latent_seed, "own")
-        plan = LookPlan(
-            model.um_per_px, tuple(self.looks.entries), self._places(), regions, self.width_um, own
-        )
+        plan = self._plan(model)
         self.painter.tasks.run(
             "Saving looks",
             lambda: save_look_plan(path, plan, model),
@@ -193,15 +192,30 @@ class LookMapper(QObject):
             self.painter.failed.emit,
         )
 
-    def save_beside(self, files: dict[str, Path]) -> None:
-        """Save the looks beside the labels or the picture of a canvas, if there are any on it."""
-        kept = files.get("labels") or files.get("picture")
-        if kept is not None and not self.is_plain:
-            stem = clean_stem(kept)
-            self.save(stem.with_name(stem.name + "_looks.json"))
+    def kept(self) -> tuple[LookPlan, PaintModel] | None:
+        """Return what is saved with the labels: the looks and their model, None if nothing is placed."""
+        model = self.painter.model
+        return None if model is None or self.is_plain else (self._plan(model), model)
 
-    def open(self, path: str | Path) -> None:
-        """Lay the looks of a file on the canvas, in place of those that are there."""
+    def _plan(self, model: PaintModel) -> LookPlan:
+        """Return the looks, where they are, and the canvas's own."""
+        regions = None if self.regions is None else np.array(self.regions.data)
+        own = NamedLook.of_seed(model, self.painter.looks.present.latent_seed, "own")
+        looks = tuple(self.looks.entries)
+        return LookPlan(model.um_per_px, looks, self._places(), regions, self.width_um, own)
+
+    def open(self, path: str | Path, um_per_px: float | None = None, *, placing: bool = True) -> None:
+        """Lay the looks of a file on the canvas, in place of those that are there.
+
+        Parameters
+        ----------
+        path : str or Path
+            The JSON.
+        um_per_px : float, optional
+            Scale of its positions, where it does not say; the model's without.
+        placing : bool
+            Whether somebody is about to place them elsewhere: they are selected then, else the canvas is.
+        """
         model, stage = self.painter.model, self.painter.stage
         if model is None or stage is None:
             self.painter.failed.emit("There is no canvas to lay looks on; make one first.")
@@ -209,15 +223,15 @@ class LookMapper(QObject):
         shape = stage.shape
         self.painter.tasks.run(
             f"Reading {Path(path).name}",
-            lambda: read_look_plan(path, model).fitted(model.um_per_px, shape),
-            lambda plan: self._take(plan, stage),
+            lambda: read_look_plan(path, model, um_per_px).fitted(model.um_per_px, shape),
+            lambda plan: self._take(plan, stage) if placing else self.lay(plan, stage),
             self.painter.failed.emit,
         )
 
-    def lay(self, plan: LookPlan) -> None:
+    def lay(self, plan: LookPlan, canvas: Any = None) -> None:
         """Lay looks on the canvas, in place of those that are there; it stays selected, its points hidden."""
         stage = self.painter.stage
-        if stage is None:
+        if stage is None or canvas not in (None, stage):  # the one they were read for is gone
             return
         before = self.blockSignals(True)  # nobody is about to place anything
         try:
@@ -231,7 +245,7 @@ class LookMapper(QObject):
 
     def _take(self, plan: LookPlan, stage: Any) -> None:
         """Lay out a plan that was read."""
-        if self.painter.stage is not stage:
+        if self.painter.stage is not stage or not self._can_place():
             return
         self.reset()
         self.looks.entries, self.width_um = list(plan.looks), plan.width_um
@@ -314,8 +328,8 @@ class LookMapper(QObject):
     def _um_per_px(self) -> float:
         return 1.0 if self.painter.model is None else self.painter.model.um_per_px
 
-    def _ready(self) -> bool:
-        """Return whether a look can be placed; the present one is taken where there is none."""
+    def _can_place(self) -> bool:
+        """Return whether looks can be placed, after saying why not."""
         if self.painter.stage is None or self.painter.model is None:
             self.painter.failed.emit("There is no canvas to place looks on; make one first.")
             return False
@@ -323,6 +337,12 @@ class LookMapper(QObject):
             self.painter.failed.emit(
                 f"The model {self.painter.model.name!r} has one look for all of a canvas; choose another."
             )
+            return False
+        return True
+
+    def _ready(self) -> bool:
+        """Return whether a look can be placed; the present one is taken where there is none."""
+        if not self._can_place() or self.painter.stage is None:
             return False
         self._canvas = self.painter.stage.labels
         if not self.looks:

@@ -16,7 +16,7 @@ from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import prepare
 from napari_histosynth.ui.classnames import ClassNamesDialog
 from napari_histosynth.ui.fromhe import LabelsFromHe
-from napari_histosynth.ui.layers import METADATA_KEY, extent_of_layer
+from napari_histosynth.ui.layers import LOOKS_KEY, METADATA_KEY, extent_of_layer
 from napari_histosynth.ui.newcanvas import BlankDialog, ImportDialog
 from napari_histosynth.ui.originmark import keep_origin
 from napari_histosynth.ui.painter import Painter
@@ -179,7 +179,7 @@ class CanvasOpener(QObject):
         model = self._model_or_say()
         if model is None:
             return
-        nuclei = False
+        nuclei, looks = False, origin.looks
         nothing_to_ask = origin.fits(model) and (origin.certain or not origin.labels.max())
         if not nothing_to_ask or (origin.lacks_nuclei(model) and prepare.can_have_nuclei(model)):
             dialog = ImportDialog(origin, model, self._window)
@@ -191,13 +191,29 @@ class CanvasOpener(QObject):
                 self._painter.paint_on(layer)
             except HistosynthError as error:
                 show_error(str(error))
+                return
+            self._lay_saved_looks(looks, origin.um_per_px)
+            layer.metadata.pop(LOOKS_KEY, None)  # from now on they are what is on the canvas
             return
         seed = self._painter.looks.present.seed
-        self._make(lambda: prepare.fitted(origin, model, nuclei=nuclei, seed=seed))
+        self._make(
+            lambda: prepare.fitted(origin, model, nuclei=nuclei, seed=seed),
+            lambda: self._lay_saved_looks(looks, origin.um_per_px),
+        )
 
-    def _make(self, work: Callable[[], Labels]) -> None:
+    def _lay_saved_looks(self, looks: Path | None, um_per_px: float) -> None:
+        """Lay the looks that were saved with a label map on its canvas."""
+        if looks is not None:
+            self._window.look_map.open(looks, um_per_px, placing=False)
+
+    def _make(self, work: Callable[[], Labels], then: Callable[[], object] = bool) -> None:
         """Make labels in the background and put them up."""
-        self._painter.tasks.run("Preparing the canvas", work, self._painter.new_canvas, show_error)
+
+        def put_up(labels: Labels) -> None:
+            self._painter.new_canvas(labels)
+            then()
+
+        self._painter.tasks.run("Preparing the canvas", work, put_up, show_error)
 
     def _model_or_say(self) -> Any:
         """Return the model, or None after saying that there is none."""

@@ -188,7 +188,6 @@ class PaintDock(Docked):
         self.look_panel.went_back.connect(painter.look_back)
         self.views.idClicked.connect(self._arrange)
         self.save.wanted.connect(painter.save)
-        self.save.wanted.connect(self.look_map.save_beside)
         self.look_map.placing.connect(self.overlay.click)
         self.stop.clicked.connect(painter.stop_drawing)
         self.rest.clicked.connect(painter.draw_rest)

@@ -90,7 +90,7 @@ class Painter(QObject):
         self._asked = 0  # orders to the thread when a snapshot was asked for last
         self._unseen = False  # pixels that the thumbnail does not show yet
         self._told = Told()
-        self._saving = SaveQueue(self.tasks, self.told.emit, self.failed.emit)
+        self.saving = SaveQueue(self.tasks, self.told.emit, self.failed.emit)
         self._closed = False
         viewer.layers.events.removed.connect(self._on_layer_removed)
 
@@ -229,14 +229,14 @@ class Painter(QObject):
             self._thread.end()
             self.desk.clear()
             self._scene += 1
-            self._saving.give_up()
+            self.saving.give_up()
         return stage
 
     def _begin(self) -> None:
         """Draw all of the present labels anew."""
         assert self.stage is not None
         self._scene += 1
-        self._saving.give_up()
+        self.saving.give_up()
         self._thread.look_at(self.stage.view())
         model, labels = self._needs_model(), self.stage.labels.data
         make = engine_maker(model, self.looks.present, self.desk)
@@ -302,7 +302,7 @@ class Painter(QObject):
         if self.stage is None:
             self.failed.emit("There is no canvas to save; make one first.")
             return
-        self._saving.add(files)
+        self.saving.add(files)
         self._thread.ask_snapshot()
         self._asked = self._thread.orders
 
@@ -355,7 +355,7 @@ class Painter(QObject):
             self.progressed.emit(report.done)
         elif isinstance(report, Idle):
             if report.orders >= self._asked:
-                self._saving.give_up()
+                self.saving.give_up()
             if self._unseen:
                 self.stage.refresh_thumbnail()
             self._unseen = False
@@ -370,7 +370,7 @@ class Painter(QObject):
                 self.failed.emit(report.sentence)
         else:
             scheme = self._needs_model().scheme
-            self._saving.write(Painting(report.pixels, report.labels, scheme, report.provenance))
+            self.saving.write(Painting(report.pixels, report.labels, scheme, report.provenance))
 
     def _on_layer_removed(self, event: Any) -> None:
         """Let go of the canvas when one of its layers is removed."""

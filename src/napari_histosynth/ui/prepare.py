@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_histosynth.core.errors import LabelMapError
 from napari_histosynth.core.tissue import Labels, TissueScheme, convert_labels, get_scheme, scheme_names
-from napari_histosynth.ui.layers import ground_class, layer_scheme, layer_um_per_px
+from napari_histosynth.ui.layers import LOOKS_KEY, ground_class, layer_scheme, layer_um_per_px
+from napari_histosynth.ui.save import saved_looks
 
 if TYPE_CHECKING:
     from napari_histosynth.io.companion import Extent
@@ -36,6 +37,8 @@ class Origin:
         What it is called.
     certain : bool
         Whether scheme and scale are known rather than guessed.
+    looks : Path or None
+        File of the looks that were saved with it.
     """
 
     labels: Any
@@ -43,6 +46,7 @@ class Origin:
     um_per_px: float
     name: str
     certain: bool = False
+    looks: Path | None = None
 
     def lacks_nuclei(self, model: PaintModel) -> bool:
         """Return whether the model draws nuclei as a class, and the map can have none."""
@@ -100,7 +104,8 @@ def origin_of_file(
     found = read_label_file(
         path, model.scheme, model.um_per_px, scheme=scheme, names=names, annotated=annotated
     )
-    return Origin(found.labels, found.scheme, found.um_per_px, Path(path).stem, not found.guessed)
+    name, looks = Path(path).stem, saved_looks(path)
+    return Origin(found.labels, found.scheme, found.um_per_px, name, not found.guessed, looks)
 
 
 def origin_of_layer(layer: Any, model: PaintModel) -> Origin:
@@ -128,7 +133,9 @@ def origin_of_layer(layer: Any, model: PaintModel) -> Origin:
     certain = scheme is not None and um_per_px is not None
     if scheme is None:
         scheme = _likely_scheme(layer.data, model)
-    return Origin(layer.data, scheme, um_per_px or model.um_per_px, str(layer.name), certain)
+    kept = layer.metadata.get(LOOKS_KEY)
+    looks = Path(kept) if isinstance(kept, str) else None
+    return Origin(layer.data, scheme, um_per_px or model.um_per_px, str(layer.name), certain, looks)
 
 
 def _likely_scheme(labels: Any, model: PaintModel) -> TissueScheme:

@@ -11,12 +11,14 @@ from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
 from napari_histosynth.core.tissue import TissueScheme, get_scheme
 from napari_histosynth.ui.layers import (
+    LOOKS_KEY,
     METADATA_KEY,
     extent_of_layer,
     label_layer_arguments,
     layer_scheme,
     picture_layer_arguments,
 )
+from napari_histosynth.ui.save import saved_looks
 
 LayerData = tuple[Any, dict[str, Any], str]
 Reader = Callable[[str], list[LayerData]]
@@ -162,12 +164,15 @@ def _annotated(path: str) -> tuple[tuple[int, int] | None, float | None, TissueS
 
 def _labels_layer(path: str, labels: Any, scheme: TissueScheme | None, um_per_px: float | None) -> LayerData:
     """Return a label map as napari takes it."""
+    looks = saved_looks(path)
+    kept = {} if looks is None else {LOOKS_KEY: str(looks)}
     if scheme is None:
-        return labels, {"name": _name(path)}, "labels"
+        return labels, {"name": _name(path), "metadata": kept}, "labels"
     arguments = label_layer_arguments(scheme, um_per_px or 1.0)
     if um_per_px is None:
         arguments = _without_scale(arguments)
         arguments["metadata"] = {METADATA_KEY: scheme_note(scheme)}
+    arguments["metadata"] |= kept
     return labels, {**arguments, "name": _name(path)}, "labels"
 
 

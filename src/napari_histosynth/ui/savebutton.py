@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QMessageBox, QPushButton, QWidget
 
 from napari_histosynth.io.kinds import has_ending
-from napari_histosynth.ui.save import FORMATS, KINDS, clean_stem, file_names
+from napari_histosynth.ui.save import FORMATS, KINDS, clean_stem, file_names, files_of_looks
 
 _TITLES = {
     ".png": "PNG",
@@ -35,7 +35,9 @@ class SaveButton(QWidget):
         self._last = Path.home() / "tissue"
         everything = QPushButton("Save all …")
         everything.setObjectName("save")
-        everything.setToolTip("Save H&E, labels (indices and colors) and provenance under one name")
+        everything.setToolTip(
+            "Save H&E, labels (indices and colors), looks and provenance under one name: all or none"
+        )
         single = QPushButton("Save one …")
         single.setObjectName("save-one")
         single.setToolTip("Save the H&E, the labels or the provenance alone")
@@ -64,7 +66,7 @@ class SaveButton(QWidget):
         if not chosen:
             return
         files = file_names(clean_stem(chosen))
-        taken = [path.name for path in files.values() if path.exists()]
+        taken = _taken(files)
         if taken and not self._may_replace(taken, Path(chosen).parent):
             return
         self._last = clean_stem(chosen)
@@ -83,7 +85,8 @@ class SaveButton(QWidget):
         if not chosen:
             return
         path = _with_ending(Path(chosen), kind, taken)
-        if path.exists() and not self._may_replace([path.name], path.parent):
+        taken_names = _taken({kind: path})
+        if taken_names and not self._may_replace(taken_names, path.parent):
             return
         self._last = clean_stem(path)
         self.wanted.emit({kind: path})
@@ -99,6 +102,12 @@ class SaveButton(QWidget):
             QMessageBox.StandardButton.No,
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
+
+
+def _taken(files: dict[str, Path]) -> list[str]:
+    """Return the names that are there already of files to save, and of the looks that go with labels."""
+    looks = files_of_looks(files["labels"]) if "labels" in files else ()
+    return [path.name for path in (*files.values(), *looks) if path.exists()]
 
 
 def _with_ending(path: Path, kind: str, taken: str) -> Path:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_histosynth.ui.save import Painting, save_painting
+
+if TYPE_CHECKING:
+    from napari_histosynth.paint.lookfile import LookPlan
+    from napari_histosynth.paint.model import PaintModel
 
 UNFINISHED = "Nothing was saved, since the picture was not finished; draw the rest and save again."
 
@@ -20,11 +25,17 @@ class SaveQueue:
         What runs the writing.
     told, failed : callable
         Called with one sentence when files were written, or were not.
+
+    Attributes
+    ----------
+    looks : callable
+        Returns the looks on the canvas, as :class:`~napari_histosynth.ui.save.Painting` has them.
     """
 
     def __init__(self, tasks: Any, told: Callable[[str], None], failed: Callable[[str], None]) -> None:
         self._tasks, self._told, self._failed = tasks, told, failed
         self._waiting: list[dict[str, Path]] = []
+        self.looks: Callable[[], tuple[LookPlan, PaintModel] | None] = lambda: None
 
     def __bool__(self) -> bool:
         """Return whether anything waits."""
@@ -47,10 +58,9 @@ class SaveQueue:
             self._failed(UNFINISHED)
 
     def _write(self, painting: Painting, files: dict[str, Path]) -> None:
-        folder = next(iter(files.values())).parent
-        names = ", ".join(path.name for path in files.values())
+        painting = replace(painting, looks=self.looks())
 
-        def written(_: None) -> None:
-            self._told(f"Saved {names} in {folder}.")
+        def written(paths: list[Path]) -> None:
+            self._told(f"Saved {', '.join(path.name for path in paths)} in {paths[0].parent}.")
 
         self._tasks.run("Saving", lambda: save_painting(painting, files), written, self._failed)
