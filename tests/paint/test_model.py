@@ -103,6 +103,29 @@ def test_what_is_no_picture_has_no_latent(model: PaintModel, picture: np.ndarray
         model.encode(picture)
 
 
+def test_a_latent_may_end_in_the_stain_of_the_picture(tmp_path: Path) -> None:
+    from napari_histosynth.core.stain import read_stain, stain_colors
+
+    torch.manual_seed(0)
+    shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
+    card = ModelCard(
+        name="stained", preset="local", scheme="colon-3", um_per_px=0.5, latent_size=13, architecture=shape
+    )
+    tensors = {f"encoder.{k}": v for k, v in StyleEncoder(4).state_dict().items()}
+    tensors |= {f"generator.{k}": v for k, v in build_generator("local", 4, 13, **shape).state_dict().items()}
+    model = load_model(write_folder(tmp_path / "stained", card, tensors).path, device="cpu", precision="fp32")
+    assert model.has_stain
+    colors = stain_colors(np.zeros(9))
+    picture = np.full((48, 48, 3), colors[1], np.uint8)
+    picture[::3] = colors[0]
+    picture[:, :12] = colors[2]
+    blue = 0.7 * picture + 0.3 * np.array([40, 40, 255])
+    plain, stained = (model.encode(one.astype(np.uint8)) for one in (picture, blue))
+    np.testing.assert_array_equal(plain[4:], read_stain(picture))
+    assert np.abs(stained[4:] - plain[4:]).max() > 0.3
+    assert np.abs(stained[:4] - plain[:4]).max() < 0.1 * np.abs(plain[:4]).max()
+
+
 def test_a_model_without_encoder_says_so(tiny_model: Path) -> None:
     with pytest.raises(ModelError, match="no encoder"):
         load_model(tiny_model, device="cpu").encode(np.zeros((40, 40, 3), np.uint8))

@@ -10,6 +10,7 @@ from torch import nn
 from napari_histosynth.core.errors import ModelError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.network import START_NOISE, LocalGenerator, build_generator
+from napari_histosynth.paint.restain import restain
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,30 @@ def test_latent_and_noise_both_change_the_picture(generator: LocalGenerator) -> 
         first = generator(labels, torch.zeros(1, 8), noise)
         assert (generator(labels, torch.ones(1, 8), noise) - first).abs().mean() > 1e-3
         assert (generator(labels, torch.zeros(1, 8), _noise(generator, 64, 1)) - first).abs().mean() > 1e-3
+
+
+def test_a_stain_changes_colors_and_nothing_else() -> None:
+    torch.manual_seed(0)
+    generator = LocalGenerator(4, 12, widths=(8,) * 5, hidden=(4,) * 5, stain=True).eval()
+    labels, noise = _labels(generator, 64), _noise(generator, 64)
+    plain, strong = torch.zeros(1, 12), torch.zeros(1, 12)
+    plain[:, :3] = strong[:, :3] = torch.randn(1, 3)
+    strong[:, 3:] = 1.5
+    with torch.no_grad():
+        drawn = generator(labels, plain, noise)
+        torch.testing.assert_close(
+            generator(labels, strong, noise), restain(drawn, strong[:, 3:]), atol=1e-5, rtol=0
+        )
+        coarse = labels.shape[-1] // generator.stride
+        varying = torch.cat([plain, strong])[..., None, None].expand(-1, -1, coarse, coarse).clone()
+        both = generator(labels.expand(2, -1, -1, -1), varying, [n.expand(2, -1, -1, -1) for n in noise])
+        torch.testing.assert_close(both[:1], drawn, atol=1e-5, rtol=0)
+        torch.testing.assert_close(both[1:], restain(drawn, strong[:, 3:]), atol=1e-4, rtol=0)
+
+
+def test_a_latent_without_room_for_a_stain_is_refused() -> None:
+    with pytest.raises(ModelError, match="more than 9"):
+        LocalGenerator(4, 9, stain=True)
 
 
 def test_freezing_keeps_the_picture(generator: LocalGenerator) -> None:

@@ -15,9 +15,10 @@ import torch
 from torch import nn
 
 from napari_histosynth.core.errors import HistosynthError, TrainingError
+from napari_histosynth.core.stain import read_stain, stain_colors
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.core.training import LoopSettings, make_fabric
-from napari_histosynth.io import save_image, save_labels
+from napari_histosynth.io import read_image, save_image, save_labels
 from napari_histosynth.paint.canvas import Canvas
 from napari_histosynth.paint.config import PaintConfig, read_config
 from napari_histosynth.paint.data import CropSampler, Split, jitter_stain, load_fields
@@ -171,6 +172,17 @@ def test_crops_of_picture_and_labels_show_the_same_place(data: Path) -> None:
     assert brightness[inner == 0].mean() > 230
 
 
+def test_crops_come_with_the_stain_that_the_jitter_made(data: Path) -> None:
+    fields = load_fields(data, get_scheme("colon-3"), 0.62, Split())
+    sampler = CropSampler(fields, crop=96, margin=16, batch=6, detail=(1, 0, 0), jitter=0.1, stain=True)
+    batch = sampler.batch(0)
+    assert batch["stain"].shape == (6, 9)
+    read = np.stack([read_stain(image) for image in batch["image"]])
+    stained = [stain_colors(stain)[1].astype(int) for stain in batch["stain"]]
+    assert np.abs(np.stack([stain_colors(stain)[1].astype(int) for stain in read]) - stained).mean() < 12
+    assert len(np.unique(batch["stain"][:, 3])) > 3
+
+
 def test_stain_jitter_is_mild_and_keeps_white() -> None:
     ramp = np.arange(256, dtype=np.uint8)[:, None, None].repeat(3, 2)
     changed = np.stack([jitter_stain(ramp, np.random.default_rng(k), 0.06) for k in range(20)]).astype(int)
@@ -226,6 +238,38 @@ def test_both_sides_learn_from_one_pass(config: Path, data: Path) -> None:
     training.step(training.batch(0), 0, fabric)
     for name, network in training.networks.items():
         assert (state(network) != before[name]).any(), name
+
+
+def test_a_model_can_be_trained_with_the_stain_apart(config: Path, data: Path, tmp_path: Path) -> None:
+    text = CONFIG.replace("latent_size = 4", "latent_size = 13").replace("hidden =", "stain = true\nhidden =")
+    config.write_text(text)
+    model = load_model(train_paint(config, data, tmp_path / "run", device="cpu", say=_silent), device="cpu")
+    assert model.has_stain
+    assert model.latent_bank is not None
+    picture = next((data / "images").iterdir())
+    np.testing.assert_allclose(model.encode(read_image(picture))[4:], read_stain(read_image(picture)))
+    assert np.abs(model.latent_bank[:, 4:] - read_stain(read_image(picture))).max() < 1.5
+
+
+def test_a_reader_is_taught_by_real_crops_and_teaches_the_generator(config: Path, data: Path) -> None:
+    config.write_text(CONFIG + "[loss]\nlabels = 5\n[optimizer]\nlearning_rate = 1e-2\n")
+    training = prepare(read_config(config), data, _silent)
+    fabric = make_fabric(LoopSettings(40, device="cpu", precision="32-true"))
+    assert training.reader is not None
+    losses = [training.step(training.batch(step), step, fabric)["labels"] for step in range(40)]
+    assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8]), losses
+
+
+def test_the_reader_reads_the_finest_labels_only(config: Path, data: Path) -> None:
+    config.write_text(
+        CONFIG.replace('held_out = ["2"]', 'held_out = ["2"]\ndetail = [0, 0, 1]') + "[loss]\nlabels = 5\n"
+    )
+    training = prepare(read_config(config), data, _silent)
+    fabric = make_fabric(LoopSettings(1, device="cpu", precision="32-true"))
+    assert training.reader is not None
+    before = training.reader.verdict.weight.clone()
+    assert training.step(training.batch(0), 0, fabric)["labels"] == 0
+    assert (training.reader.verdict.weight == before).all()
 
 
 def test_settled_statistics_belong_to_the_averaged_weights(config: Path, data: Path) -> None:

@@ -70,6 +70,7 @@ class LossSection(Section):
     vgg19: str = ""  # path of VGG-19 weights; empty looks into torch hub's cache
     color: float = 5.0  # L1 of 8 px averages: holds the stain of the encoded picture
     texture: float = 0.0  # local power in bands of spatial frequency: holds the grain
+    labels: float = Field(0.0, ge=0)  # a segmentation network, taught by real crops, must find them again
     kl: float = 0.003  # keeps latents of pictures near N(0, I)
     prior: float = Field(0.25, ge=0, lt=1)  # share of a batch in random looks instead of encoded ones
 

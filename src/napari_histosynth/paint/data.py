@@ -6,11 +6,12 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_histosynth.core.errors import TrainingError
+from napari_histosynth.core.stain import read_stain, vary_stain
 from napari_histosynth.paint.labels import labels_from_he, nuclei_mask, without_nuclei
 from napari_histosynth.paint.places import Places, corner
 
@@ -157,6 +158,9 @@ class CropSampler:
         Standard deviation of the change of each stain's density, as a share.
     by_class : float
         Share of the crops that lie around a pixel of a class drawn evenly, so that rare classes are seen.
+    stain : bool
+        Whether a batch names the stain of each crop: that of the whole field, since a crop may show one class
+        alone, and what the jitter made of it.
     """
 
     def __init__(
@@ -170,6 +174,7 @@ class CropSampler:
         detail: Sequence[float] = (0.5, 0.35, 0.15),
         jitter: float = 0.06,
         by_class: float = 0.0,
+        stain: bool = False,
     ) -> None:
         smallest = min(min(field.image.shape[:2]) for field in fields)
         if smallest < crop:
@@ -183,29 +188,42 @@ class CropSampler:
         self._labels = [
             [np.pad(one, margin, mode="symmetric") for one in field.labels] for field in self.fields
         ]
+        self._stains = [read_stain(field.image) for field in self.fields] if stain else None
 
-    def batch(self, step: int) -> dict[str, npt.NDArray[np.uint8]]:
+    def batch(self, step: int) -> dict[str, npt.NDArray[Any]]:
         """Return the crops of a step.
 
         Returns
         -------
         dict
-            ``image`` uint8 (n, crop, crop, 3); ``labels`` uint8 (n, crop + 2 margin, crop + 2 margin).
+            ``image`` uint8 (n, crop, crop, 3); ``labels`` uint8 (n, crop + 2 margin, crop + 2 margin);
+            ``detail`` uint8 (n,), which of the field's label maps it is, 0 the finest; ``stain``
+            float32 (n, 9), if asked for.
         """
         rng = np.random.default_rng((self.seed, step))
-        images, labels = [], []
+        images, labels, details, stains = [], [], [], []
         reach = self.crop + 2 * self.margin
         for _ in range(self.batch_size):
             number, center = self._places.draw(rng)
             image, maps = self.fields[number].image, self._labels[number]
             chances = self.detail[: len(maps)]
-            drawn = maps[int(rng.choice(len(maps), p=chances / chances.sum()))]
+            detail = int(rng.choice(len(maps), p=chances / chances.sum()))
+            drawn = maps[detail]
             y, x = corner(rng, image.shape, self.crop, center)
             turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-            picture = jitter_stain(image[y : y + self.crop, x : x + self.crop], rng, self.jitter)
+            scale = draw_density(rng, self.jitter)
+            picture = scale_density(image[y : y + self.crop, x : x + self.crop], scale)
             images.append(_turn(picture, turns, flip))
             labels.append(_turn(drawn[y : y + reach, x : x + reach], turns, flip))
-        return {"image": np.stack(images), "labels": np.stack(labels)}
+            details.append(detail)
+            if self._stains is not None:
+                stains.append(vary_stain(self._stains[number], scale))
+        batch = {
+            "image": np.stack(images),
+            "labels": np.stack(labels),
+            "detail": np.array(details, np.uint8),
+        }
+        return batch | {"stain": np.stack(stains)} if stains else batch
 
 
 def jitter_stain(
@@ -222,11 +240,21 @@ def jitter_stain(
     spread : float
         Standard deviation of the change, as a share of the density.
     """
+    return scale_density(rgb, draw_density(rng, spread))
+
+
+def draw_density(rng: np.random.Generator, spread: float) -> npt.NDArray[np.float64]:
+    """Draw what to scale the optical density of each channel by, (3,); without spread just ones."""
     if spread <= 0:
+        return np.ones(3)
+    return np.clip(1 + spread * rng.standard_normal() + 0.5 * spread * rng.standard_normal(3), 0.7, 1.3)
+
+
+def scale_density(rgb: npt.NDArray[np.uint8], scale: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Scale the optical density of each channel, (3,), of a picture, uint8 (y, x, 3)."""
+    if (scale == 1).all():
         return rgb
-    scale = 1 + spread * rng.standard_normal() + 0.5 * spread * rng.standard_normal(3)
-    table = 255 * (np.arange(1, 257)[:, None] / 256) ** np.clip(scale, 0.7, 1.3)
-    table = np.round(table).astype(np.uint8)
+    table = np.round(255 * (np.arange(1, 257)[:, None] / 256) ** scale).astype(np.uint8)
     return np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1)
 
 

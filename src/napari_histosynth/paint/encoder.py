@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_histosynth.paint.restain import to_typical
+
 
 class StyleEncoder(nn.Module):
     """Read the look of a picture of any size: stain, texture, grade - not where things are.
@@ -38,20 +40,23 @@ class StyleEncoder(nn.Module):
         self.mean = nn.Linear(256, latent_size)
         self.log_variance = nn.Linear(256, latent_size)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, stain: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Encode pictures.
 
         Parameters
         ----------
         image : Tensor
             (n, 3, y, x) in [-1, 1], at least 16 px a side.
+        stain : Tensor, optional
+            (n, 9), where the stain is no part of the latent: the picture is seen in the typical stain.
 
         Returns
         -------
         mean, log_variance : Tensor
-            (n, d) each.
+            (n, d) each, without the stain.
         """
-        x, summary = image, []
+        x = image if stain is None else to_typical(image, stain)
+        summary = []
         for index, conv in enumerate(self.convs):
             x = F.leaky_relu(conv(x), 0.2)
             if index:

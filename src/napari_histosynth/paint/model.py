@@ -15,6 +15,7 @@ from torch import Tensor
 from napari_histosynth.core.device import choose_device, choose_precision
 from napari_histosynth.core.errors import ImageError, ModelError
 from napari_histosynth.core.noise import gaussian
+from napari_histosynth.core.stain import read_stain
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.network import LocalGenerator, build_generator
@@ -84,6 +85,11 @@ class PaintModel:
         return self.card.latent_size
 
     @property
+    def has_stain(self) -> bool:
+        """Whether the last nine numbers of a latent are a stain (:mod:`napari_histosynth.core.stain`)."""
+        return isinstance(self.generator, LocalGenerator) and self.generator.stain
+
+    @property
     def sha256(self) -> str:
         """Hash of the weights."""
         return self.card.sha256
@@ -146,9 +152,12 @@ class PaintModel:
             raise ImageError(
                 f"An H&E picture must be uint8 (y, x, 3) of 32 px or more, not {rgb.dtype} {rgb.shape}."
             )
+        stain = torch.from_numpy(read_stain(rgb)[None]).to(self.device) if self.has_stain else None
         with torch.inference_mode(), self._lock:
-            mean, _ = self.encoder(from_rgb(rgb[None], self.device))
-        return np.asarray(mean[0].cpu().numpy(), np.float32)
+            latent, _ = self.encoder(from_rgb(rgb[None], self.device), stain)
+            if stain is not None:
+                latent = torch.cat([latent, stain], 1)
+        return np.asarray(latent[0].cpu().numpy(), np.float32)
 
     def draw(
         self, labels: npt.NDArray[np.uint8], latent: npt.NDArray[np.float32], noise: Sequence[Any] = ()
@@ -219,7 +228,8 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
     load_state(generator, select(tensors, "generator."), folder.where)
     encoder = None
     if encoding := select(tensors, "encoder."):
-        encoder = StyleEncoder(card.latent_size)
+        style = generator.style_size if isinstance(generator, LocalGenerator) else card.latent_size
+        encoder = StyleEncoder(style)
         load_state(encoder, encoding, folder.where)
         encoder = encoder.eval().requires_grad_(False).to(where)
     if isinstance(generator, LocalGenerator):

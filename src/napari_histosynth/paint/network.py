@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.errors import ModelError
+from napari_histosynth.core.stain import STAIN_SIZE
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.paint.restain import restain
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.paper import PaperGenerator
@@ -151,11 +153,14 @@ class LocalGenerator(nn.Module):
     n_classes : int
         Classes of the label map, background included.
     latent_size : int
-        Length of the latent.
+        Length of the latent, the stain included.
     widths : sequence of int
         Channels of each level, coarse to fine.
     hidden : sequence of int
         Channels of the modulation's hidden features, coarse to fine.
+    stain : bool
+        Whether the latent ends in a stain (:mod:`napari_histosynth.core.stain`), which the finished picture
+        is given; blocks see only what comes before it.
     """
 
     def __init__(
@@ -164,23 +169,34 @@ class LocalGenerator(nn.Module):
         latent_size: int = 64,
         widths: Sequence[int] = (224, 160, 96, 64, 32),
         hidden: Sequence[int] = (96, 96, 64, 48, 32),
+        stain: bool = False,
     ) -> None:
         super().__init__()
         if len(widths) != len(hidden) or not widths:
             raise ModelError(
                 f"widths and hidden must name the same number of levels, not {len(widths)} and {len(hidden)}."
             )
-        self.n_classes, self.latent_size = n_classes, latent_size
+        if stain and latent_size <= STAIN_SIZE:
+            raise ModelError(
+                f"A latent that ends in a stain has more than {STAIN_SIZE} numbers, not {latent_size}."
+            )
+        self.n_classes, self.latent_size, self.stain = n_classes, latent_size, stain
+        style_size = self.style_size
         self.strides = tuple(2 ** (len(widths) - 1 - level) for level in range(len(widths)))
         self.start_labels = nn.Conv2d(n_classes, widths[0], 3)
-        self.start_style = nn.Conv2d(latent_size, widths[0], 1, bias=False)
+        self.start_style = nn.Conv2d(style_size, widths[0], 1, bias=False)
         self.start_noise = nn.Conv2d(START_NOISE, widths[0], 1, bias=False)
         self.blocks = nn.ModuleList(
-            LocalBlock(width, n_classes, latent_size, units)
+            LocalBlock(width, n_classes, style_size, units)
             for width, units in zip(widths, hidden, strict=True)
         )
         self.narrow = nn.ModuleList(nn.Conv2d(wide, slim, 1) for wide, slim in pairwise(widths))
         self.to_rgb = nn.Conv2d(widths[-1], 3, 3)
+
+    @property
+    def style_size(self) -> int:
+        """Numbers of the latent that the blocks see: all but those of the stain."""
+        return self.latent_size - STAIN_SIZE * self.stain
 
     @property
     def stride(self) -> int:
@@ -282,6 +298,7 @@ class LocalGenerator(nn.Module):
                 ).normal_()
                 for level in plan
             ]
+        latent, stain = latent[:, : self.style_size], latent[:, self.style_size :]
         fractions = self._fractions(labels, plan)
         x = self.start_labels(fractions[0])
         x = x + self._style(self.start_style, latent, plan[0]) + self.start_noise(noise[0][:, 2:].to(x.dtype))
@@ -291,7 +308,10 @@ class LocalGenerator(nn.Module):
             if index < len(plan) - 1:
                 x = F.interpolate(self.narrow[index](x), scale_factor=2.0, mode="nearest")
                 x = _crop(x, level.outputs.refine(2), plan[index + 1].inputs)
-        return torch.tanh(self.to_rgb(F.leaky_relu(x, LEAK)).float())
+        drawn = torch.tanh(self.to_rgb(F.leaky_relu(x, LEAK)).float())
+        if not self.stain:
+            return drawn
+        return restain(drawn, self._refined(stain, 1, Window(0, height, 0, width)))
 
     def _fractions(self, labels: Tensor, plan: Sequence[LevelPlan]) -> list[Tensor]:
         """Average the labels down to each level and crop to what it reads, coarse to fine."""
@@ -308,12 +328,17 @@ class LocalGenerator(nn.Module):
         """Project the latent for a level: one value everywhere, or bilinear between coarse positions."""
         if latent.ndim == 2:
             return cast("Tensor", project(latent[:, :, None, None]))
-        style = cast("Tensor", project(latent))
-        extent = Window.of_shape(latent.shape[-2:]).shift(*([-self.margin // self.stride] * 2))
-        for _ in range((self.stride // level.stride).bit_length() - 1):
-            style = F.interpolate(style, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self._refined(project(latent), level.stride, level.inputs)
+
+    def _refined(self, cells: Tensor, stride: int, window: Window) -> Tensor:
+        """Interpolate what is given for coarse cells, bilinearly, to a window of a finer level."""
+        if cells.ndim == 2:
+            return cells
+        extent = Window.of_shape(cells.shape[-2:]).shift(*([-self.margin // self.stride] * 2))
+        for _ in range((self.stride // stride).bit_length() - 1):
+            cells = F.interpolate(cells, scale_factor=2.0, mode="bilinear", align_corners=False)
             extent = extent.refine(2)
-        return _crop(style, extent, level.inputs)
+        return _crop(cells, extent, window)
 
 
 def build_generator(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_histosynth.core.stain import read_stain
 from napari_histosynth.core.training import decayed, decayed_as_paper, settle_norms, update_average
 from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.encoder import StyleEncoder
@@ -20,10 +21,12 @@ from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
 from napari_histosynth.paint.prior import LatentPrior
+from napari_histosynth.paint.reader import READING_RATE, Reader
 from napari_histosynth.paint.start import start_from
 from napari_histosynth.paint.texture import texture_loss
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from lightning_fabric import Fabric
 
     from napari_histosynth.core.tissue import TissueScheme
@@ -36,6 +39,8 @@ SETTLING_BATCHES = 24
 KNOWN_LOOKS = 64
 #: Glass is not darker than the first, tissue seldom brighter than the second, in [-1, 1].
 DULL, BLANK = 0.65, 0.85
+#: How wrong the encoder is told the stain, in units of the spread of stains.
+DOUBT = 0.25
 
 
 class PaintTraining:
@@ -63,7 +68,7 @@ class PaintTraining:
         self.config, self.scheme, self.sampler, self.shown = config, scheme, sampler, shown
         torch.manual_seed(config.loop.seed)
         self.generator = make_generator(config, scheme)
-        self.encoder = StyleEncoder(config.model.latent_size)
+        self.encoder = StyleEncoder(style_size_of(self.generator))
         shape = config.discriminator
         self.discriminator = MultiScaleDiscriminator(
             scheme.n_classes, shape.widths, shape.fine_widths, shape.fine_crop, shape.instance_norm
@@ -73,7 +78,9 @@ class PaintTraining:
         self.prior = LatentPrior(config.model.latent_size)
         if config.model.start:
             known = start_from(config.model.start, scheme, self.generator, self.encoder)
-            self.prior.update(known.get("latent.bank", self.prior.bank[:0]))
+            bank = known.get("latent.bank")
+            if bank is not None and bank.shape[1] == config.model.latent_size:  # else it has no stain
+                self.prior.update(bank)
         self._averaged = nn.ModuleDict({"generator": self.generator, "encoder": self.encoder})
         self.average = copy.deepcopy(self._averaged)
         self.average.requires_grad_(False)
@@ -85,12 +92,16 @@ class PaintTraining:
             "prior": self.prior,
         }
         adam = config.optimizer
+        self.reader = Reader(scheme.n_classes) if config.loss.labels else None
         self._drawn = [*self.generator.parameters(), *self.encoder.parameters()]
         self._judged = list(self.discriminator.parameters())
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "generator": torch.optim.Adam(self._drawn, adam.learning_rate, adam.betas),
             "discriminator": torch.optim.Adam(self._judged, adam.discriminator_learning_rate, adam.betas),
         }
+        if self.reader is not None:
+            self.networks["reader"] = self.reader
+            self.optimizers["reader"] = torch.optim.Adam(self.reader.parameters(), READING_RATE)
 
     def batch(self, step: int) -> Mapping[str, Any]:
         """Return the crops of a step."""
@@ -107,10 +118,12 @@ class PaintTraining:
         n = len(image)
         encoded = n - round(weights.prior * n)
         with fabric.autocast():
-            mean, log_variance = self.encoder(image[:encoded])
+            stain = _stain(batch, fabric.device)
+            shown = None if stain is None else _unsure(stain[:encoded])
+            mean, log_variance = self.encoder(image[:encoded], shown)
             latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
-            self.prior.update(mean)
-            latent = torch.cat([latent, self.prior.sample(n - encoded)])
+            self.prior.update(_with_stain(mean, stain))
+            latent = torch.cat([_with_stain(latent, stain), self.prior.sample(n - encoded)])
             drawn = self.generator(labels, latent)
             inner = _inside(labels, self.sampler.margin)
             judged = self.discriminator(torch.cat([image, drawn]), torch.cat([inner, inner]))
@@ -120,11 +133,14 @@ class PaintTraining:
             perceptual = self._perceptual(image, drawn, judged, encoded)
             color = F.l1_loss(F.avg_pool2d(drawn[:encoded], 8), F.avg_pool2d(image[:encoded], 8))
             grain = texture_loss(drawn[:encoded], image[:encoded]) if weights.texture else color.new_zeros(())
+            reading, misread = self._read(image, drawn, inner, batch["detail"])
             kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
             loss = adversarial + weights.perceptual * perceptual + weights.color * color
-            loss = loss + weights.texture * grain + weights.kl * kl
+            loss = loss + weights.texture * grain + weights.labels * misread + weights.kl * kl
         _descend(self.optimizers["discriminator"], self._judged, discriminator_loss, retain_graph=True)
         _descend(self.optimizers["generator"], self._drawn, loss)
+        if self.reader is not None and reading.requires_grad:
+            _descend(self.optimizers["reader"], list(self.reader.parameters()), reading)
         update_average(self.average, self._averaged, step, self.config.optimizer.average)
         losses = {
             "discriminator": discriminator_loss,
@@ -132,6 +148,7 @@ class PaintTraining:
             "perceptual": perceptual,
             "color": color,
             "texture": grain,
+            "labels": misread,
             "kl": kl,
         }
         return {name: float(value.detach()) for name, value in losses.items()}
@@ -147,8 +164,10 @@ class PaintTraining:
 
         def show(number: int) -> None:
             torch.manual_seed(number)
-            image, labels = tensors(self.sampler.batch(number), self.scheme.n_classes, fabric.device)
-            generator(labels, encoder(image)[0])
+            batch = self.sampler.batch(number)
+            image, labels = tensors(batch, self.scheme.n_classes, fabric.device)
+            stain = _stain(batch, fabric.device)
+            generator(labels, _with_stain(encoder(image, stain)[0], stain))
 
         with torch.no_grad(), fabric.autocast():
             settle_norms(generator, show, SETTLING_BATCHES)
@@ -159,7 +178,7 @@ class PaintTraining:
         from napari_histosynth.io import save_image
 
         average = self.settled(fabric)
-        generator, encoder = average["generator"], average["encoder"]
+        generator = average["generator"]
         torch.manual_seed(0)
         random = self.prior.sample(2 * len(self.shown))
         side, margin = shown_side(generator), self.sampler.margin
@@ -173,10 +192,11 @@ class PaintTraining:
                 "image": field.image[None, y : y + side, x : x + side],
                 "labels": drawn[None, y : y + side + 2 * margin, x : x + side + 2 * margin],
             }
-            image, labels = tensors(crop, self.scheme.n_classes, fabric.device)
+            _, labels = tensors(crop, self.scheme.n_classes, fabric.device)
             with torch.no_grad(), fabric.autocast():
                 torch.manual_seed(number)
-                latents = torch.cat([encoder(image)[0], random[2 * number : 2 * number + 2]])
+                own = _encode(average, field.image[y : y + side, x : x + side], fabric.device)
+                latents = torch.cat([own, random[2 * number : 2 * number + 2]])
                 pictures = generator(labels.expand(3, -1, -1, -1), latents)
             inner = crop["labels"][0, margin : margin + side, margin : margin + side]
             rows.append(np.hstack([self.scheme.encode(inner), crop["image"][0], *to_rgb(pictures)]))
@@ -203,11 +223,9 @@ class PaintTraining:
         """
         fields = self.sampler.fields
         chosen = np.unique(np.linspace(0, len(fields) - 1, 4 * KNOWN_LOOKS).round().astype(int))
-        encoder, generator = settled["encoder"], settled["generator"]
+        generator = settled["generator"]
         with torch.no_grad(), fabric.autocast():
-            latents = torch.cat(
-                [encoder(from_rgb(fields[i].image[None], fabric.device))[0].float() for i in chosen]
-            )
+            latents = torch.cat([_encode(settled, fields[i].image, fabric.device).float() for i in chosen])
             batches = [tensors(self.sampler.batch(n), self.scheme.n_classes, fabric.device) for n in (0, 1)]
             labels = torch.cat([labels for _, labels in batches])
             glass = _inside(labels, self.sampler.margin)[:, self.scheme.background] > 0
@@ -238,10 +256,24 @@ class PaintTraining:
             for f in features
         )
 
+    def _read(
+        self, image: Tensor, drawn: Tensor, labels: Tensor, detail: npt.NDArray[np.uint8]
+    ) -> tuple[Tensor, Tensor]:
+        """Return how wrong the reader is on real crops and on drawn ones, where labels are the finest."""
+        finest = torch.from_numpy(np.flatnonzero(detail == 0)).to(image.device)
+        if self.reader is None or len(finest) == 0:
+            return image.new_zeros(()), image.new_zeros(())
+        truth = labels[finest].argmax(1)
+        return self.reader.error(image[finest], truth), self.reader.error(drawn[finest], truth)
+
     def _set_learning_rates(self, step: int) -> None:
         adam, loop = self.config.optimizer, self.config.loop
         factor = decayed(step, loop.steps) if adam.schedule == "linear" else decayed_as_paper(step)
-        rates = {"generator": adam.learning_rate, "discriminator": adam.discriminator_learning_rate}
+        rates = {
+            "generator": adam.learning_rate,
+            "discriminator": adam.discriminator_learning_rate,
+            "reader": READING_RATE,
+        }
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * factor
@@ -271,6 +303,12 @@ def margin_of(generator: nn.Module) -> int:
     return generator.margin if isinstance(generator, LocalGenerator) else 0
 
 
+def style_size_of(generator: nn.Module) -> int:
+    """Return how many numbers of the latent an encoder gives: all but those of the stain."""
+    size = generator.style_size if isinstance(generator, LocalGenerator) else generator.latent_size
+    return cast("int", size)
+
+
 def shown_side(generator: nn.Module) -> int:
     """Return the side in pixels of the pictures on a sheet of samples."""
     return 256 if isinstance(generator, LocalGenerator) else cast("PaperGenerator", generator).size
@@ -281,6 +319,30 @@ def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str
     labels = torch.from_numpy(np.ascontiguousarray(batch["labels"])).to(device)
     # one-hot along the last axis, then viewed as channels: the memory format stays channels last
     return from_rgb(batch["image"], device), F.one_hot(labels.long(), n_classes).permute(0, 3, 1, 2).float()
+
+
+def _stain(batch: Mapping[str, Any], device: torch.device | str) -> Tensor | None:
+    """Return the stains of a batch, (n, 9), where the model has them apart."""
+    return torch.from_numpy(batch["stain"]).to(device) if "stain" in batch else None
+
+
+def _unsure(stain: Tensor) -> Tensor:
+    """Vary stains that the encoder is told, so that it cannot read from what is left of the real one."""
+    return stain + DOUBT * torch.randn_like(stain)
+
+
+def _with_stain(latents: Tensor, stain: Tensor | None) -> Tensor:
+    """Append the stain to the latents of the first pictures of a batch."""
+    return latents if stain is None else torch.cat([latents, stain[: len(latents)]], 1)
+
+
+def _encode(networks: nn.ModuleDict, rgb: npt.NDArray[np.uint8], device: torch.device | str) -> Tensor:
+    """Return the latent, (1, d), of a whole picture, uint8 (y, x, 3)."""
+    generator = networks["generator"]
+    stain = None
+    if isinstance(generator, LocalGenerator) and generator.stain:
+        stain = torch.from_numpy(read_stain(rgb)[None]).to(device)
+    return _with_stain(networks["encoder"](from_rgb(rgb[None], device), stain)[0], stain)
 
 
 def _mean(losses: Iterable[Tensor]) -> Tensor:
