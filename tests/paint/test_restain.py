@@ -9,7 +9,7 @@ from napari_histosynth.core.stain import read_stain, stain_colors
 from napari_histosynth.paint.model import from_rgb, to_rgb
 from napari_histosynth.paint.restain import restain, to_typical
 
-BLUE = torch.tensor([[1.5, 1.0, -0.5, 0.8, -0.6, 0.5, 0.3, 0.0, 1.0]])
+BLUE = torch.tensor([[1.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.3, 0.0, 1.0]])
 
 
 def _picture(stain: np.ndarray) -> torch.Tensor:

@@ -25,6 +25,7 @@ from napari_histosynth.paint.data import CropSampler, Split, jitter_stain, load_
 from napari_histosynth.paint.examples import example_labels
 from napari_histosynth.paint.fit import prepare, train_paint
 from napari_histosynth.paint.model import load_model
+from napari_histosynth.zoo import find_model
 
 CONFIG = """
 [model]
@@ -251,25 +252,22 @@ def test_a_model_can_be_trained_with_the_stain_apart(config: Path, data: Path, t
     assert np.abs(model.latent_bank[:, 4:] - read_stain(read_image(picture))).max() < 1.5
 
 
-def test_a_reader_is_taught_by_real_crops_and_teaches_the_generator(config: Path, data: Path) -> None:
-    config.write_text(CONFIG + "[loss]\nlabels = 5\n[optimizer]\nlearning_rate = 1e-2\n")
-    training = prepare(read_config(config), data, _silent)
-    fabric = make_fabric(LoopSettings(40, device="cpu", precision="32-true"))
-    assert training.reader is not None
-    losses = [training.step(training.batch(step), step, fabric)["labels"] for step in range(40)]
-    assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8]), losses
+def test_a_model_learns_to_show_grades(config: Path, data: Path, tmp_path: Path) -> None:
+    graded = tmp_path / "graded"
+    shutil.copytree(data, graded)
+    rows = (data / "patients.csv").read_text().splitlines()
+    table = [rows[0] + ",grade"] + [f"{row},{'low' if i else 'high'}" for i, row in enumerate(rows[1:])]
+    (graded / "patients.csv").write_text("\n".join(table))
+    text = CONFIG.replace("[data]", '[data]\ngrade_column = "grade"\ngrades = {low = 0.0, high = 1.0}')
+    config.write_text(text + "[loss]\ngrade = 1\nlabels = 1\n")
+    out = train_paint(config, graded, tmp_path / "run", device="cpu", say=_silent)
+    assert find_model(out).read_tensors()["latent.grade"].shape == (5,)
 
 
-def test_the_reader_reads_the_finest_labels_only(config: Path, data: Path) -> None:
-    config.write_text(
-        CONFIG.replace('held_out = ["2"]', 'held_out = ["2"]\ndetail = [0, 0, 1]') + "[loss]\nlabels = 5\n"
-    )
-    training = prepare(read_config(config), data, _silent)
-    fabric = make_fabric(LoopSettings(1, device="cpu", precision="32-true"))
-    assert training.reader is not None
-    before = training.reader.verdict.weight.clone()
-    assert training.step(training.batch(0), 0, fabric)["labels"] == 0
-    assert (training.reader.verdict.weight == before).all()
+def test_grades_that_nobody_named_are_one_sentence(config: Path) -> None:
+    config.write_text(CONFIG + "[loss]\ngrade = 1\n")
+    with pytest.raises(TrainingError, match=r"loss\.grade needs data\.grades"):
+        read_config(config)
 
 
 def test_settled_statistics_belong_to_the_averaged_weights(config: Path, data: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_histosynth.core.errors import TrainingError
 
@@ -58,6 +58,8 @@ class DataSection(Section):
     name_column: str = "name"
     group_column: str = "patient ID"
     held_out: tuple[str, ...] = ()
+    grade_column: str = ""
+    grades: dict[str, float] = {}  # what the latent must tell: grades by name, 0 to 1
     detail: tuple[float, ...] = (0.5, 0.35, 0.15)
     jitter: float = Field(0.06, ge=0)
 
@@ -70,6 +72,7 @@ class LossSection(Section):
     vgg19: str = ""  # path of VGG-19 weights; empty looks into torch hub's cache
     color: float = 5.0  # L1 of 8 px averages: holds the stain of the encoded picture
     texture: float = 0.0  # local power in bands of spatial frequency: holds the grain
+    grade: float = Field(0.0, ge=0)  # the latent tells the grade, and what is drawn shows it
     labels: float = Field(0.0, ge=0)  # a segmentation network, taught by real crops, must find them again
     kl: float = 0.003  # keeps latents of pictures near N(0, I)
     prior: float = Field(0.25, ge=0, lt=1)  # share of a batch in random looks instead of encoded ones
@@ -125,6 +128,12 @@ class PaintConfig(Section):
     discriminator: DiscriminatorSection = DiscriminatorSection()
     loop: LoopSection
     card: CardSection = CardSection()
+
+    @model_validator(mode="after")
+    def _grades_are_known(self) -> Self:
+        if self.loss.grade and not self.data.grades:
+            raise ValueError("loss.grade needs data.grades, which says what each grade counts")
+        return self
 
 
 def read_config(path: Path) -> PaintConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,12 +35,15 @@ class Split:
         Columns that hold the picture's name (without its ending) and its group.
     held_out : tuple of str
         Groups for testing only.
+    grade_column : str
+        Column that holds the picture's grade; empty where none does.
     """
 
     table: str = ""
     name_column: str = "name"
     group_column: str = "patient ID"
     held_out: tuple[str, ...] = ()
+    grade_column: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Field:
         uint8 (y, x) each; the generator meets all of them, since people paint with more or less detail.
     share : float
         How often it is cropped, relative to the others.
+    grade : str
+        As a pathologist named it; empty if nobody did.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Field:
     image: npt.NDArray[np.uint8]
     labels: tuple[npt.NDArray[np.uint8], ...]
     share: float = 1.0
+    grade: str = ""
 
 
 def load_fields(
@@ -72,9 +78,7 @@ def load_fields(
     """Read a folder of training pictures.
 
     The folder holds ``images/`` and either ``labels/`` (label maps, index or color PNGs of the scheme)
-    or ``masks/`` (nonzero where epithelium is), from which labels are made by :func:`labels_from_he` in
-    three degrees of detail: as found; with small lumina, goblets and clefts left to the generator; and, for
-    those who do not paint nuclei, without them. Where the scheme has no nuclei there are the first two.
+    or ``masks/`` (nonzero where epithelium is), from which labels are made by :func:`degrees_of_detail`.
 
     Parameters
     ----------
@@ -101,7 +105,8 @@ def load_fields(
         raise TrainingError(
             f"There is no folder {images}; training data needs 'images' and 'masks' or 'labels'."
         )
-    groups = _groups(directory, split)
+    groups = _named(directory, split, split.group_column)
+    grades = _named(directory, split, split.grade_column) if split.grade_column else {}
     fields = []
     for path in sorted(p for p in images.iterdir() if p.suffix.lower() in PICTURES):
         group = groups.get(path.stem, path.stem)
@@ -113,28 +118,53 @@ def load_fields(
         if drawn is not None:
             labels: tuple[npt.NDArray[np.uint8], ...] = (read_labels(drawn, scheme),)
         elif mask is not None:
-            epithelium = read_image(mask)[..., 0] > 0
-            nuclei = nuclei_mask(image, um_per_px=um_per_px)
-            detailed = labels_from_he(image, um_per_px=um_per_px, epithelium=epithelium, nuclei=nuclei)
-            sketched = labels_from_he(
-                image,
-                um_per_px=um_per_px,
-                epithelium=epithelium,
-                nuclei=nuclei,
-                smallest_background_um2=60,
-                smallest_lumen_um2=400,
-            )
-            plain = without_nuclei(sketched)
-            has_nuclei = "nuclei" in scheme.names
-            labels = (detailed, sketched, plain) if has_nuclei else (without_nuclei(detailed), plain)
+            labels = degrees_of_detail(image, read_image(mask)[..., 0] > 0, scheme, um_per_px)
         else:
             raise TrainingError(f"{path.name} has neither a label map in 'labels' nor a mask in 'masks'.")
         if any(one.shape != image.shape[:2] for one in labels):
             raise TrainingError(f"The labels of {path.name} have another size than the picture.")
-        fields.append(Field(path.stem, group, image, labels))
+        fields.append(Field(path.stem, group, image, labels, grade=grades.get(path.stem, "")))
     if not fields:
         raise TrainingError(f"No picture in {images} is left {'held out' if held_out else 'to train on'}.")
     return fields
+
+
+def degrees_of_detail(
+    image: npt.NDArray[np.uint8], epithelium: npt.NDArray[np.bool_], scheme: TissueScheme, um_per_px: float
+) -> tuple[npt.NDArray[np.uint8], ...]:
+    """Make label maps of a picture with a mask of its epithelium, from detailed to sketched.
+
+    As found; with small lumina, goblets and clefts left to the generator; and, for those who do not paint
+    nuclei, without them. Where the scheme has no nuclei there are the first two.
+
+    Parameters
+    ----------
+    image : ndarray
+        uint8 (y, x, 3), H&E.
+    epithelium : ndarray
+        bool (y, x).
+    scheme : TissueScheme
+        In the manner of ``colon-3`` or ``colon-2``.
+    um_per_px : float
+        Micrometers a pixel.
+
+    Returns
+    -------
+    tuple of ndarray
+        uint8 (y, x) each.
+    """
+    nuclei = nuclei_mask(image, um_per_px=um_per_px)
+    detailed = labels_from_he(image, um_per_px=um_per_px, epithelium=epithelium, nuclei=nuclei)
+    sketched = labels_from_he(
+        image,
+        um_per_px=um_per_px,
+        epithelium=epithelium,
+        nuclei=nuclei,
+        smallest_background_um2=60,
+        smallest_lumen_um2=400,
+    )
+    plain = without_nuclei(sketched)
+    return (detailed, sketched, plain) if "nuclei" in scheme.names else (without_nuclei(detailed), plain)
 
 
 class CropSampler:
@@ -161,6 +191,8 @@ class CropSampler:
     stain : bool
         Whether a batch names the stain of each crop: that of the whole field, since a crop may show one class
         alone, and what the jitter made of it.
+    grades : mapping of str to float, optional
+        What a field's grade counts, 0 to 1; a batch then names each crop's.
     """
 
     def __init__(
@@ -175,6 +207,7 @@ class CropSampler:
         jitter: float = 0.06,
         by_class: float = 0.0,
         stain: bool = False,
+        grades: Mapping[str, float] | None = None,
     ) -> None:
         smallest = min(min(field.image.shape[:2]) for field in fields)
         if smallest < crop:
@@ -188,6 +221,7 @@ class CropSampler:
         self._labels = [
             [np.pad(one, margin, mode="symmetric") for one in field.labels] for field in self.fields
         ]
+        self._grades = [grades.get(field.grade, np.nan) for field in self.fields] if grades else None
         self._stains = [read_stain(field.image) for field in self.fields] if stain else None
 
     def batch(self, step: int) -> dict[str, npt.NDArray[Any]]:
@@ -197,11 +231,11 @@ class CropSampler:
         -------
         dict
             ``image`` uint8 (n, crop, crop, 3); ``labels`` uint8 (n, crop + 2 margin, crop + 2 margin);
-            ``detail`` uint8 (n,), which of the field's label maps it is, 0 the finest; ``stain``
-            float32 (n, 9), if asked for.
+            ``detail`` uint8 (n,), which of the field's label maps it is, 0 the finest. If asked for,
+            ``stain`` float32 (n, 9), and ``grade`` float32 (n,), not a number where it is unknown.
         """
         rng = np.random.default_rng((self.seed, step))
-        images, labels, details, stains = [], [], [], []
+        images, labels, details, stains, grades = [], [], [], [], []
         reach = self.crop + 2 * self.margin
         for _ in range(self.batch_size):
             number, center = self._places.draw(rng)
@@ -216,14 +250,20 @@ class CropSampler:
             images.append(_turn(picture, turns, flip))
             labels.append(_turn(drawn[y : y + reach, x : x + reach], turns, flip))
             details.append(detail)
+            if self._grades is not None:
+                grades.append(self._grades[number])
             if self._stains is not None:
                 stains.append(vary_stain(self._stains[number], scale))
-        batch = {
+        batch: dict[str, npt.NDArray[Any]] = {
             "image": np.stack(images),
             "labels": np.stack(labels),
             "detail": np.array(details, np.uint8),
         }
-        return batch | {"stain": np.stack(stains)} if stains else batch
+        if grades:
+            batch["grade"] = np.array(grades, np.float32)
+        if stains:
+            batch["stain"] = np.stack(stains)
+        return batch
 
 
 def jitter_stain(
@@ -268,7 +308,8 @@ def beside(folder: Path, stem: str) -> Path | None:
     return next((p for p in (folder / f"{stem}{end}" for end in PICTURES) if p.exists()), None)
 
 
-def _groups(directory: Path, split: Split) -> dict[str, str]:
+def _named(directory: Path, split: Split, column: str) -> dict[str, str]:
+    """Return what a column of the table says of each picture."""
     if not split.table:
         return {}
     path = directory / split.table
@@ -276,7 +317,7 @@ def _groups(directory: Path, split: Split) -> dict[str, str]:
         raise TrainingError(f"The table of groups {path} does not exist; the split by patient needs it.")
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file, skipinitialspace=True))
-    missing = {split.name_column, split.group_column} - set(rows[0] if rows else ())
+    missing = {split.name_column, column} - set(rows[0] if rows else ())
     if missing:
         raise TrainingError(f"{path} has no column {sorted(missing)[0]!r}.")
-    return {row[split.name_column].strip(): row[split.group_column].strip() for row in rows}
+    return {row[split.name_column].strip(): row[column].strip() for row in rows}

@@ -100,6 +100,7 @@ def prepare(
         jitter=wanted.jitter,
         by_class=wanted.by_class,
         stain=isinstance(generator, LocalGenerator) and generator.stain,
+        grades=wanted.grades,
     )
     side = shown_side(generator)
     shown = [field for field in held_out or fields if min(field.image.shape[:2]) >= side]
@@ -146,6 +147,6 @@ def read_fields(
             return fields, []
         held_out = load_sources(data, wanted.sources, scheme, um_per_px, held_out=True, cache=kept, say=say)
         return fields, held_out
-    split = Split(wanted.table, wanted.name_column, wanted.group_column, wanted.held_out)
+    split = Split(wanted.table, wanted.name_column, wanted.group_column, wanted.held_out, wanted.grade_column)
     fields = load_fields(data, scheme, um_per_px, split)
     return fields, load_fields(data, scheme, um_per_px, split, held_out=True) if wanted.held_out else []

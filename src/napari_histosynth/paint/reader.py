@@ -8,15 +8,16 @@ agree with it on signs of its own.
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from napari_histosynth.paint.lesson import Lesson
 from napari_histosynth.paint.unet import SegmentationNet
 
 #: Channels, fine to coarse: a quarter of the shipped segmenter's work.
 WIDTHS = (16, 32, 64, 96)
-#: Learning rate of its Adam.
-READING_RATE = 1e-3
 
 
 class Reader(SegmentationNet):
@@ -27,6 +28,8 @@ class Reader(SegmentationNet):
     n_classes : int
         Of the scheme.
     """
+
+    learning_rate = 1e-3
 
     def __init__(self, n_classes: int) -> None:
         super().__init__(n_classes, WIDTHS)
@@ -42,3 +45,11 @@ class Reader(SegmentationNet):
             int64 (n, y, x).
         """
         return F.cross_entropy(self(image).float(), labels)
+
+    def teach(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
+        """Return the error on real crops and on drawn ones, of those crops that have their finest labels."""
+        finest = torch.from_numpy(np.flatnonzero(lesson.batch["detail"] == 0)).to(lesson.image.device)
+        if len(finest) == 0:
+            return lesson.image.new_zeros(()), lesson.image.new_zeros(())
+        labels = lesson.labels[finest].argmax(1)
+        return self.error(lesson.image[finest], labels), self.error(lesson.drawn[finest], labels)

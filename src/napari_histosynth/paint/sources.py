@@ -1,4 +1,4 @@
-"""Training pictures from several sources at one scale, with weak labels where nobody has drawn any."""
+"""Training pictures from several sources at one scale, with labels by rules where nobody has drawn any."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from napari_histosynth.core.errors import TrainingError
-from napari_histosynth.paint.data import PICTURES, Field, Split, beside, load_fields
+from napari_histosynth.paint.data import PICTURES, Field, Split, beside, degrees_of_detail, load_fields
 from napari_histosynth.paint.resample import resample_labels, scaled_shape
 from napari_histosynth.paint.weak import GRADES, Hints, inside_polygon, weak_label_maps
 from napari_histosynth.paint.weakfields import FieldNotes, Notes
@@ -31,6 +32,8 @@ RULES = 5
 
 #: Scheme of the weak labels.
 WEAK_SCHEME = "colon-10"
+#: Schemes that labels are made in.
+MADE_SCHEMES = (WEAK_SCHEME, "colon-3", "colon-2")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,9 @@ class Picture:
     mask : Path or None
         Of the epithelium, at any scale.
     notes : FieldNotes
-        Grade and areas.
+        What the rules of weak labels are told.
+    grade : str
+        As the source names it; empty where it does not.
     """
 
     name: str
@@ -56,6 +61,7 @@ class Picture:
     path: Path
     mask: Path | None
     notes: FieldNotes
+    grade: str = ""
 
 
 def load_sources(
@@ -78,7 +84,8 @@ def load_sources(
     sources : sequence of SourceSection
         Kinds, scales, shares and what each holds out.
     scheme : TissueScheme
-        Of the label maps; weak labels are made in ``colon-10`` only.
+        Of the label maps: ``colon-10`` by the rules of weak labels, ``colon-3`` and ``colon-2`` by those of
+        SHI-GAN, from the pictures that have a mask.
     um_per_px : float
         Scale of the fields returned.
     held_out : bool
@@ -108,9 +115,10 @@ def load_sources(
         if source.kind == "folder":
             fields = _drawn(folder, source, scheme, um_per_px, held_out)
         else:
-            if scheme.name != WEAK_SCHEME:
+            if scheme.name not in MADE_SCHEMES:
                 raise TrainingError(
-                    f"The source {source.kind!r} has labels in {WEAK_SCHEME!r} only, not in {scheme.name!r}."
+                    f"The source {source.kind!r} has labels in {', '.join(MADE_SCHEMES)} only, not in "
+                    f"{scheme.name!r}."
                 )
             pictures = [
                 picture
@@ -118,8 +126,9 @@ def load_sources(
                 if _is_held_out(picture, source) == held_out
                 and not picture.notes.skip
                 and (not only or picture.name in only)
+                and (scheme.name == WEAK_SCHEME or picture.mask is not None)
             ]
-            fields = _weakly(pictures, source, um_per_px, cache, say)
+            fields = _labeled(pictures, source, scheme, um_per_px, cache, say)
         area = float(sum(field.image.shape[0] * field.image.shape[1] for field in fields))
         found += [
             replace(field, share=source.share * field.image.shape[0] * field.image.shape[1] / area)
@@ -158,7 +167,7 @@ def _glas(folder: Path, source: SourceSection) -> Iterator[Picture]:
         if path is not None:
             grade = row["grade (Sirinukunwattana et al. 2015)"]
             mask = beside(folder / "masks", row["name"])
-            yield Picture(row["name"], (row["patient ID"],), path, mask, _graded(grade))
+            yield Picture(row["name"], (row["patient ID"],), path, mask, _graded(grade), grade)
 
 
 def _ebhi(folder: Path, source: SourceSection) -> Iterator[Picture]:
@@ -166,7 +175,8 @@ def _ebhi(folder: Path, source: SourceSection) -> Iterator[Picture]:
         for path in sorted(p for p in (stage / "images").iterdir() if p.suffix.lower() in PICTURES):
             specimen = path.stem.partition("-")[0].lower()
             name = f"{stage.name}/{path.stem}"
-            yield Picture(name, (specimen,), path, beside(stage / "masks", path.stem), _graded(stage.name))
+            mask = beside(stage / "masks", path.stem)
+            yield Picture(name, (specimen,), path, mask, _graded(stage.name), stage.name)
 
 
 def _slides(folder: Path, source: SourceSection) -> Iterator[Picture]:
@@ -195,36 +205,42 @@ def _is_held_out(picture: Picture, source: SourceSection) -> bool:
     return every > 0 and int(hashlib.sha256(picture.groups[0].encode()).hexdigest(), 16) % every == 0
 
 
-def _weakly(
+def _labeled(
     pictures: list[Picture],
     source: SourceSection,
+    scheme: TissueScheme,
     um_per_px: float,
     cache: Path | None,
     say: Callable[[str], None] | None,
 ) -> list[Field]:
-    """Read pictures and make their weak labels, on all CPU cores, or take those that are kept."""
+    """Read pictures and make their labels, on all CPU cores, or take those that are kept."""
     if not pictures:
         return []
     key = _key(pictures, source, um_per_px)
-    kept_at = None if cache is None else cache / f"weak-{source.kind}-{key}.npz"
+    made_by = "weak" if scheme.name == WEAK_SCHEME else scheme.name
+    kept_at = None if cache is None else cache / f"{made_by}-{source.kind}-{key}.npz"
     kept: dict[str, npt.NDArray[np.uint8]] = {}
     if kept_at is not None and kept_at.exists():
         with np.load(kept_at) as file:
             kept = {name: file[name] for name in file.files}
     fields = []
     with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
-        made = pool.map(lambda one: _field(one, source.um_per_px, um_per_px, kept), pictures)
+        made = pool.map(lambda one: _field(one, source.um_per_px, scheme, um_per_px, kept), pictures)
         for number, field in enumerate(made):
             fields.append(field)
             if say is not None and not kept and (number + 1) % 50 == 0:
-                say(f"Weak labels of {source.kind}: {number + 1} of {len(pictures)} pictures.")
+                say(f"Labels of {source.kind}: {number + 1} of {len(pictures)} pictures.")
     if kept_at is not None and not kept:
         _keep(kept_at, fields)
     return fields
 
 
 def _field(
-    picture: Picture, source_um_per_px: float, um_per_px: float, kept: dict[str, npt.NDArray[np.uint8]]
+    picture: Picture,
+    source_um_per_px: float,
+    scheme: TissueScheme,
+    um_per_px: float,
+    kept: dict[str, npt.NDArray[np.uint8]],
 ) -> Field:
     from napari_histosynth.io import read_image
 
@@ -232,8 +248,9 @@ def _field(
     shape = scaled_shape((image.shape[0], image.shape[1]), source_um_per_px, um_per_px)
     image = resized(image, shape)
     if f"{picture.name}:0" in kept:
-        known = (kept[f"{picture.name}:0"], kept[f"{picture.name}:1"])
-        return Field(picture.name, picture.groups[0], image, known)
+        known = takewhile(lambda one: one is not None, (kept.get(f"{picture.name}:{i}") for i in count()))
+        labels = tuple(one for one in known if one is not None)
+        return Field(picture.name, picture.groups[0], image, labels, grade=picture.grade)
     epithelium = None
     if picture.mask is not None:
         with Image.open(picture.mask) as opened:
@@ -241,8 +258,12 @@ def _field(
         epithelium = np.asarray(mask.resize(shape[::-1], Image.Resampling.BILINEAR)) > 127
         for polygon in picture.notes.no_glands:
             epithelium &= ~inside_polygon(polygon, shape)
-    labels = weak_label_maps(image, um_per_px, epithelium=epithelium, tissue=picture.notes.hints)
-    return Field(picture.name, picture.groups[0], image, labels)
+    if scheme.name == WEAK_SCHEME:
+        labels = weak_label_maps(image, um_per_px, epithelium=epithelium, tissue=picture.notes.hints)
+    else:
+        assert epithelium is not None
+        labels = degrees_of_detail(image, epithelium, scheme, um_per_px)
+    return Field(picture.name, picture.groups[0], image, labels, grade=picture.grade)
 
 
 def resized(image: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray[np.uint8]:

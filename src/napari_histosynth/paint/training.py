@@ -16,12 +16,14 @@ from napari_histosynth.core.stain import read_stain
 from napari_histosynth.core.training import decayed, decayed_as_paper, settle_norms, update_average
 from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.encoder import StyleEncoder
+from napari_histosynth.paint.grader import Grader
+from napari_histosynth.paint.lesson import Lesson, stain_of, unsure
 from napari_histosynth.paint.model import from_rgb, to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
 from napari_histosynth.paint.prior import LatentPrior
-from napari_histosynth.paint.reader import READING_RATE, Reader
+from napari_histosynth.paint.reader import Reader
 from napari_histosynth.paint.start import start_from
 from napari_histosynth.paint.texture import texture_loss
 
@@ -39,8 +41,6 @@ SETTLING_BATCHES = 24
 KNOWN_LOOKS = 64
 #: Glass is not darker than the first, tissue seldom brighter than the second, in [-1, 1].
 DULL, BLANK = 0.65, 0.85
-#: How wrong the encoder is told the stain, in units of the spread of stains.
-DOUBT = 0.25
 
 
 class PaintTraining:
@@ -92,16 +92,20 @@ class PaintTraining:
             "prior": self.prior,
         }
         adam = config.optimizer
-        self.reader = Reader(scheme.n_classes) if config.loss.labels else None
+        self.aids: dict[str, Reader | Grader] = {}
+        if config.loss.labels:
+            self.aids["labels"] = Reader(scheme.n_classes)
+        if config.loss.grade:
+            self.aids["grade"] = Grader(self.encoder.latent_size)
         self._drawn = [*self.generator.parameters(), *self.encoder.parameters()]
         self._judged = list(self.discriminator.parameters())
         self.optimizers: dict[str, torch.optim.Optimizer] = {
             "generator": torch.optim.Adam(self._drawn, adam.learning_rate, adam.betas),
             "discriminator": torch.optim.Adam(self._judged, adam.discriminator_learning_rate, adam.betas),
         }
-        if self.reader is not None:
-            self.networks["reader"] = self.reader
-            self.optimizers["reader"] = torch.optim.Adam(self.reader.parameters(), READING_RATE)
+        for name, aid in self.aids.items():
+            self.networks[name] = aid
+            self.optimizers[name] = torch.optim.Adam(aid.parameters(), aid.learning_rate)
 
     def batch(self, step: int) -> Mapping[str, Any]:
         """Return the crops of a step."""
@@ -118,9 +122,10 @@ class PaintTraining:
         n = len(image)
         encoded = n - round(weights.prior * n)
         with fabric.autocast():
-            stain = _stain(batch, fabric.device)
-            shown = None if stain is None else _unsure(stain[:encoded])
-            mean, log_variance = self.encoder(image[:encoded], shown)
+            stain = stain_of(batch, fabric.device)
+            mean, log_variance = self.encoder(
+                image[:encoded], unsure(None if stain is None else stain[:encoded])
+            )
             latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
             self.prior.update(_with_stain(mean, stain))
             latent = torch.cat([_with_stain(latent, stain), self.prior.sample(n - encoded)])
@@ -133,14 +138,17 @@ class PaintTraining:
             perceptual = self._perceptual(image, drawn, judged, encoded)
             color = F.l1_loss(F.avg_pool2d(drawn[:encoded], 8), F.avg_pool2d(image[:encoded], 8))
             grain = texture_loss(drawn[:encoded], image[:encoded]) if weights.texture else color.new_zeros(())
-            reading, misread = self._read(image, drawn, inner, batch["detail"])
+            lesson = Lesson(image, drawn, inner, mean, latent, batch)
+            taught = {name: aid.teach(lesson) for name, aid in self.aids.items()}
             kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
             loss = adversarial + weights.perceptual * perceptual + weights.color * color
-            loss = loss + weights.texture * grain + weights.labels * misread + weights.kl * kl
+            loss = loss + weights.texture * grain + weights.kl * kl
+            loss = loss + sum(getattr(weights, name) * missed for name, (_, missed) in taught.items())
         _descend(self.optimizers["discriminator"], self._judged, discriminator_loss, retain_graph=True)
         _descend(self.optimizers["generator"], self._drawn, loss)
-        if self.reader is not None and reading.requires_grad:
-            _descend(self.optimizers["reader"], list(self.reader.parameters()), reading)
+        for name, (error, _) in taught.items():
+            if error.requires_grad:
+                _descend(self.optimizers[name], list(self.aids[name].parameters()), error)
         update_average(self.average, self._averaged, step, self.config.optimizer.average)
         losses = {
             "discriminator": discriminator_loss,
@@ -148,9 +156,8 @@ class PaintTraining:
             "perceptual": perceptual,
             "color": color,
             "texture": grain,
-            "labels": misread,
             "kl": kl,
-        }
+        } | {name: missed for name, (_, missed) in taught.items()}
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def settled(self, fabric: Fabric) -> nn.ModuleDict:
@@ -166,7 +173,7 @@ class PaintTraining:
             torch.manual_seed(number)
             batch = self.sampler.batch(number)
             image, labels = tensors(batch, self.scheme.n_classes, fabric.device)
-            stain = _stain(batch, fabric.device)
+            stain = stain_of(batch, fabric.device)
             generator(labels, _with_stain(encoder(image, stain)[0], stain))
 
         with torch.no_grad(), fabric.autocast():
@@ -211,7 +218,11 @@ class PaintTraining:
             for part in ("generator", "encoder")
             for name, value in folded_state(settled[part]).items()
         }
-        return weights | {"latent.bank": self._real_latents(settled, fabric)}
+        weights["latent.bank"] = self._real_latents(settled, fabric)
+        if isinstance(grader := self.aids.get("grade"), Grader):
+            told = grader.of_latent
+            weights["latent.grade"] = torch.cat([told.weight.detach()[0], told.bias.detach()])
+        return weights
 
     def _real_latents(self, settled: nn.ModuleDict, fabric: Fabric) -> Tensor:
         """Encode whole training pictures: what random looks are mixed from, (at most KNOWN_LOOKS, d).
@@ -256,24 +267,13 @@ class PaintTraining:
             for f in features
         )
 
-    def _read(
-        self, image: Tensor, drawn: Tensor, labels: Tensor, detail: npt.NDArray[np.uint8]
-    ) -> tuple[Tensor, Tensor]:
-        """Return how wrong the reader is on real crops and on drawn ones, where labels are the finest."""
-        finest = torch.from_numpy(np.flatnonzero(detail == 0)).to(image.device)
-        if self.reader is None or len(finest) == 0:
-            return image.new_zeros(()), image.new_zeros(())
-        truth = labels[finest].argmax(1)
-        return self.reader.error(image[finest], truth), self.reader.error(drawn[finest], truth)
-
     def _set_learning_rates(self, step: int) -> None:
         adam, loop = self.config.optimizer, self.config.loop
         factor = decayed(step, loop.steps) if adam.schedule == "linear" else decayed_as_paper(step)
         rates = {
             "generator": adam.learning_rate,
             "discriminator": adam.discriminator_learning_rate,
-            "reader": READING_RATE,
-        }
+        } | {name: aid.learning_rate for name, aid in self.aids.items()}
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * factor
@@ -319,16 +319,6 @@ def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str
     labels = torch.from_numpy(np.ascontiguousarray(batch["labels"])).to(device)
     # one-hot along the last axis, then viewed as channels: the memory format stays channels last
     return from_rgb(batch["image"], device), F.one_hot(labels.long(), n_classes).permute(0, 3, 1, 2).float()
-
-
-def _stain(batch: Mapping[str, Any], device: torch.device | str) -> Tensor | None:
-    """Return the stains of a batch, (n, 9), where the model has them apart."""
-    return torch.from_numpy(batch["stain"]).to(device) if "stain" in batch else None
-
-
-def _unsure(stain: Tensor) -> Tensor:
-    """Vary stains that the encoder is told, so that it cannot read from what is left of the real one."""
-    return stain + DOUBT * torch.randn_like(stain)
 
 
 def _with_stain(latents: Tensor, stain: Tensor | None) -> Tensor:

@@ -1,0 +1,66 @@
+"""Teach the latent the grade of a tumor, and the generator to draw it (the paper's Figure 3 as a handle).
+
+Nobody tells a generator that a latent should hold the grade; it may as well hold the microscope. Where
+pathologists graded the pictures, two small parts are trained beside the others: a linear function of the
+latent learns to tell the grade, so that it lies along one direction; and a network that sees pictures alone,
+all in the typical stain, learns to grade real crops, and judges whether what is drawn shows the grade that
+its latent tells.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from napari_histosynth.paint.encoder import StyleEncoder
+from napari_histosynth.paint.lesson import Lesson, stain_of, unsure
+
+#: Channels of the network that grades pictures.
+WIDTHS = (24, 48, 96, 128)
+
+
+class Grader(nn.Module):
+    """Grade pictures and latents, 0 to 1.
+
+    Parameters
+    ----------
+    style_size : int
+        Numbers of a latent without its stain.
+    """
+
+    learning_rate = 5e-4
+
+    def __init__(self, style_size: int) -> None:
+        super().__init__()
+        self.style_size = style_size
+        self.of_latent = nn.Linear(style_size, 1)
+        self.of_picture = StyleEncoder(1, WIDTHS)
+
+    def tell(self, style: Tensor) -> Tensor:
+        """Return the grades, (n,), that latents (n, d) tell."""
+        return torch.as_tensor(self.of_latent(style.float()))[:, 0]
+
+    def see(self, picture: Tensor, stain: Tensor | None) -> Tensor:
+        """Return the grades, (n,), that pictures (n, 3, y, x) of known stains (n, 9) show."""
+        return torch.as_tensor(self.of_picture(picture, stain)[0])[:, 0]
+
+    def teach(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
+        """Return how wrong it grades real crops, and how wrong it finds latents and what is drawn in them."""
+        grade = torch.from_numpy(lesson.batch["grade"]).to(lesson.image.device)
+        stain = stain_of(lesson.batch, lesson.image.device)
+        style, own = lesson.latent[:, : self.style_size], lesson.latent[:, self.style_size :]
+        seen = self.see(lesson.image, unsure(stain))
+        shown = self.see(lesson.drawn, None if stain is None else unsure(own))
+        told, learned = self.tell(lesson.mean), self.tell(lesson.mean.detach())
+        graded = grade[: len(told)]
+        taught = distance(seen, grade) + distance(learned, graded)
+        return taught, distance(told, graded) + distance(shown, self.tell(style).detach())
+
+
+def distance(found: Tensor, grade: Tensor) -> Tensor:
+    """Return how far grades (n,) are from those that are known, squared, on average; 0 where none is."""
+    known = ~torch.isnan(grade)
+    if not known.any():
+        return found.sum() * 0
+    return F.mse_loss(found[known], grade[known])

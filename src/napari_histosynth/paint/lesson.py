@@ -1,0 +1,56 @@
+"""What networks that learn beside the generator, from real crops alone, are shown at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+#: How wrong networks are told the stain, in units of the spread of stains.
+DOUBT = 0.25
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A step's crops, real and drawn.
+
+    Attributes
+    ----------
+    image, drawn : Tensor
+        (n, 3, y, x) in [-1, 1]: real, and drawn from the same labels.
+    labels : Tensor
+        (n, k, y, x), one-hot.
+    mean : Tensor
+        (m, d), what the encoder says of the first m real crops, without the stain.
+    latent : Tensor
+        (n, d) or (n, d + 9), what the crops were drawn in.
+    batch : mapping
+        As the sampler gives it.
+    """
+
+    image: Tensor
+    drawn: Tensor
+    labels: Tensor
+    mean: Tensor
+    latent: Tensor
+    batch: Mapping[str, Any]
+
+
+class Aid(Protocol):
+    """A network that learns from real crops what the generator is then held to."""
+
+    def teach(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
+        """Return how wrong the network is on real crops, and how wrong it finds what is drawn."""
+
+
+def stain_of(batch: Mapping[str, Any], device: torch.device | str) -> Tensor | None:
+    """Return the stains of a batch, (n, 9), where the model has them apart."""
+    return torch.from_numpy(batch["stain"]).to(device) if "stain" in batch else None
+
+
+def unsure(stain: Tensor | None) -> Tensor | None:
+    """Vary stains that a network is told, so that it cannot go by what is left of the real ones."""
+    return None if stain is None else stain + DOUBT * torch.randn_like(stain)
