@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from napari_histosynth.core.errors import DeviceError, ImageError, ModelError
+from napari_histosynth.core.stain import read_stain, stain_colors
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.model import PaintModel, load_model
 from napari_histosynth.paint.network import build_generator
@@ -103,9 +104,7 @@ def test_what_is_no_picture_has_no_latent(model: PaintModel, picture: np.ndarray
         model.encode(picture)
 
 
-def test_a_latent_may_end_in_the_stain_of_the_picture(tmp_path: Path) -> None:
-    from napari_histosynth.core.stain import read_stain, stain_colors
-
+def _stained(path: Path, **extra: torch.Tensor) -> PaintModel:
     torch.manual_seed(0)
     shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
     card = ModelCard(
@@ -113,7 +112,11 @@ def test_a_latent_may_end_in_the_stain_of_the_picture(tmp_path: Path) -> None:
     )
     tensors = {f"encoder.{k}": v for k, v in StyleEncoder(4).state_dict().items()}
     tensors |= {f"generator.{k}": v for k, v in build_generator("local", 4, 13, **shape).state_dict().items()}
-    model = load_model(write_folder(tmp_path / "stained", card, tensors).path, device="cpu", precision="fp32")
+    return load_model(write_folder(path, card, tensors | extra).path, device="cpu", precision="fp32")
+
+
+def test_a_latent_may_end_in_the_stain_of_the_picture(tmp_path: Path) -> None:
+    model = _stained(tmp_path / "stained")
     assert model.has_stain
     colors = stain_colors(np.zeros(9))
     picture = np.full((48, 48, 3), colors[1], np.uint8)
@@ -124,6 +127,17 @@ def test_a_latent_may_end_in_the_stain_of_the_picture(tmp_path: Path) -> None:
     np.testing.assert_array_equal(plain[4:], read_stain(picture))
     assert np.abs(stained[4:] - plain[4:]).max() > 0.3
     assert np.abs(stained[:4] - plain[:4]).max() < 0.1 * np.abs(plain[:4]).max()
+
+
+def test_random_looks_mix_stains_apart_from_the_rest(tmp_path: Path) -> None:
+    kinds = torch.arange(40.0)[:, None].expand(-1, 13) // 20 * 10  # two kinds of tissue, each in its stain
+    model = _stained(tmp_path / "mixed", **{"latent.bank": kinds + torch.rand(40, 13)})
+    drawn = np.stack([model.sample_latent(seed) for seed in range(80)])
+    style, stain = (part.mean(1) > 5 for part in np.split(drawn, [4], axis=1))
+    assert {(bool(a), bool(b)) for a, b in zip(style, stain, strict=True)} == {
+        (a, b) for a in (False, True) for b in (False, True)
+    }
+    np.testing.assert_array_equal(model.sample_latent(3), model.sample_latent(3))
 
 
 def test_a_model_without_encoder_says_so(tiny_model: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from napari_histosynth.core.device import choose_device, choose_precision
 from napari_histosynth.core.errors import ImageError, ModelError
 from napari_histosynth.core.noise import gaussian
-from napari_histosynth.core.stain import read_stain
+from napari_histosynth.core.stain import STAIN_SIZE, read_stain
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.network import LocalGenerator, build_generator
@@ -103,7 +103,8 @@ class PaintModel:
         """Draw a latent at random, the same for the same seed everywhere.
 
         Models that know latents of real tissue mix one of them with another that is like it: halfway between
-        the stains of two laboratories lies a stain that nobody has. Others draw from N(0, I).
+        the stains of two laboratories lies a stain that nobody has. Where the stain is apart, it is mixed of
+        two by itself: any stain suits any tissue. Others draw from N(0, I).
 
         Parameters
         ----------
@@ -117,13 +118,11 @@ class PaintModel:
         """
         if self.latent_bank is None:
             return gaussian(seed, LATENT_STREAM, 0, Window(0, 1, 0, self.latent_size)).ravel()
-        first, second, share = np.random.Philox(key=seed % 2**64).random_raw(3)
-        one = self.latent_bank[int(first) % len(self.latent_bank)]
-        distance = np.square(self.latent_bank.astype(np.float64) - one).sum(axis=1)
-        alike = np.argsort(distance, kind="stable")[1 : LIKE + 1]
-        other = self.latent_bank[alike[int(second) % len(alike)]] if len(alike) else one
-        weight = np.float32((int(share) >> 40) / 2**24)
-        return np.asarray(one * (1 - weight) + other * weight, np.float32)
+        chances = np.random.Philox(key=seed % 2**64).random_raw(6)
+        if not self.has_stain:
+            return _mixed(self.latent_bank, chances[:3])
+        style, stain = np.split(self.latent_bank, [-STAIN_SIZE], axis=1)
+        return np.concatenate([_mixed(style, chances[:3]), _mixed(stain, chances[3:])])
 
     def encode(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Read the latent of an H&E picture, so that tissue can be drawn in its look.
@@ -190,6 +189,19 @@ class PaintModel:
                 drawn = self.generator(one_hot, style)
             rgb: npt.NDArray[np.uint8] = to_rgb(drawn)[0]
         return rgb
+
+
+def _mixed(
+    bank: npt.NDArray[np.float32], chances: npt.NDArray[np.uint64] | Sequence[int]
+) -> npt.NDArray[np.float32]:
+    """Mix one of some vectors, (n, d), with one of those that are most like it; float32 (d,)."""
+    first, second, share = (int(chance) for chance in chances)
+    one = bank[first % len(bank)]
+    distance = np.square(bank.astype(np.float64) - one).sum(axis=1)
+    alike = np.argsort(distance, kind="stable")[1 : LIKE + 1]
+    other = bank[alike[second % len(alike)]] if len(alike) else one
+    weight = np.float32((share >> 40) / 2**24)
+    return np.asarray(one * (1 - weight) + other * weight, np.float32)
 
 
 def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str = "auto") -> PaintModel:
