@@ -10,7 +10,7 @@ import pytest
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import read_image, read_labels
 from napari_histosynth.paint.canvas import Canvas
-from napari_histosynth.paint.examples import example_labels
+from napari_histosynth.paint.examples import example_labels, example_names
 from napari_histosynth.paint.labels import labels_from_he
 from napari_histosynth.paint.model import PaintModel, load_model
 from napari_histosynth.paint.regions import glands_of
@@ -77,6 +77,14 @@ def test_looks_differ_and_textures_do_not_repeat(model: PaintModel) -> None:
     far = np.ones_like(correlation, bool)
     far[:12, :12] = far[:12, -12:] = far[-12:, :12] = far[-12:, -12:] = False
     assert correlation[far].max() < 0.35
+
+
+@pytest.mark.parametrize("name", example_names(get_scheme("colon-10")))
+def test_the_model_of_ten_classes_draws_every_example_in_them(name: str) -> None:
+    model = load_model("colon-10class", device="cpu")
+    labels = example_labels(name, (192, 256), model.um_per_px, seed=1)
+    assert np.array_equal(model.scheme.check(labels), labels)
+    assert Canvas(model, labels, seed=0).render().std() > 10
 
 
 def test_windows_join_in_the_precision_that_is_used(model: PaintModel, labels: np.ndarray) -> None:

@@ -36,6 +36,17 @@ def test_an_example_can_be_written_and_rendered_without_saying_more(
     assert (ended.code, ended.err) == (0, "")
 
 
+def test_an_example_in_ten_classes_has_their_scheme_and_scale(
+    run: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "labels.png"
+    assert run("example", "mucinous", "-o", out, "--size", 64).code == 0
+    assert read_labels(out, get_scheme("colon-10")).shape == (64, 64)
+    made = read_provenance(out)
+    assert made is not None
+    assert (made.um_per_px, made.extra["scheme"]) == (1.0, "colon-10")
+
+
 def test_an_unknown_example_is_one_sentence(run: Callable[..., Any], tmp_path: Path) -> None:
     ended = run("example", "liver", "-o", tmp_path / "labels.png")
     assert ended.code == 2
@@ -53,7 +64,7 @@ def test_without_a_display_the_demo_draws_pictures(
     ended = run("demo", "-o", out, "--size", 64, "--model", tiny_model)
     assert ended.code == 0
     written = [Path(line) for line in ended.out.splitlines()]
-    assert len(written) == 4 * len(example_names()) + 1
+    assert len(written) == 4 * len(example_names(get_scheme("colon-3"))) + 1
     assert {path.resolve() for path in written} == {path.resolve() for path in out.iterdir()}
     made = read_provenance(out / "contact-sheet.png")
     assert made is not None

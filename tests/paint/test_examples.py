@@ -13,6 +13,7 @@ BACKGROUND, STROMA, EPITHELIUM, NUCLEI = (
     SCHEME.index_of(name) for name in ("background", "non-epithelium", "epithelium", "nuclei")
 )
 UM = 0.62
+NAMES = example_names(SCHEME)
 
 # GlaS, by grade: share of the epithelium and of the stroma that nuclei cover (scatter_nuclei's notes)
 COVERED = {"crypts-cross": (0.28, 0.26), "moderate": (0.47, 0.17), "poor": (0.42, 0.18)}
@@ -20,7 +21,7 @@ COVERED = {"crypts-cross": (0.28, 0.26), "moderate": (0.47, 0.17), "poor": (0.42
 
 @pytest.fixture(scope="module")
 def maps() -> dict[str, np.ndarray]:
-    return {name: example_labels(name, (512, 512), UM, seed=2) for name in example_names()}
+    return {name: example_labels(name, (512, 512), UM, seed=2) for name in NAMES}
 
 
 def without_nuclei(labels: np.ndarray) -> np.ndarray:
@@ -29,28 +30,28 @@ def without_nuclei(labels: np.ndarray) -> np.ndarray:
 
 
 def test_healthy_moderate_and_poor_are_there():
-    assert {"crypts-cross", "crypts-along", "moderate", "poor"} <= set(example_names())
+    assert {"crypts-cross", "crypts-along", "moderate", "poor"} <= set(NAMES)
 
 
 def test_every_example_has_a_title_of_its_own():
-    titles = {example_title(name) for name in example_names()}
-    assert len(titles) == len(example_names())
+    titles = {example_title(name) for name in NAMES}
+    assert len(titles) == len(NAMES)
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_an_example_holds_all_classes_of_the_scheme(maps, name):
     labels = SCHEME.check(maps[name])
     assert labels.dtype == np.uint8
     assert np.bincount(labels.ravel(), minlength=4).min() > 0.01 * labels.size
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_seed_gives_one_field_and_another_seed_another(maps, name):
     np.testing.assert_array_equal(maps[name], example_labels(name, (512, 512), UM, seed=2))
     assert (maps[name] != example_labels(name, (512, 512), UM, seed=3)).mean() > 0.2
 
 
-@pytest.mark.parametrize("name", example_names())
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shape", [(64, 64), (1, 1), (37, 201)])
 @pytest.mark.parametrize("um_per_px", [0.1, 0.62, 4.0])
 def test_any_shape_and_scale_is_drawn(name, shape, um_per_px):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_histosynth.paint.examples import example_names, example_title
+from napari_histosynth.paint.examples import example_names, example_scheme, example_title
 
 
 @pytest.fixture
@@ -37,9 +37,10 @@ def test_a_sample_opens_as_labels_in_the_schemes_colors(
     assert kind == "labels"
     layer = viewer.add_labels(data, **arguments)
     assert layer.name == example_title(name)
-    assert layer.scale[-1] == pytest.approx(0.62)
-    assert layer.metadata["histosynth"]["scheme"] == "colon-3"
-    assert set(np.unique(data)) <= {0, 1, 2, 3}
+    scheme = example_scheme(name)
+    assert layer.scale[-1] == pytest.approx(scheme.um_per_px or 0.62)
+    assert layer.metadata["histosynth"]["scheme"] == scheme.name
+    assert set(np.unique(data)) <= set(range(scheme.n_classes))
 
 
 def test_napari_opens_a_sample_by_its_key(
@@ -79,6 +80,20 @@ def test_the_dock_works_as_napari_opens_it_and_closes_with_the_plugin(
         viewer.layers.remove(labels)
         assert dock.painter.stage is None
     wait(lambda: not dock.isEnabled())
+
+
+@pytest.mark.parametrize("model", ["tiny", "tiny-10"])
+def test_the_menu_offers_the_examples_that_the_model_can_draw(
+    open_dock: Callable[..., Any], wait: Any, model: str
+) -> None:
+    dock = open_dock(model=model)
+    (examples,) = (action.menu() for action in dock.new_canvas.menu().actions() if action.text() == "Example")
+    names = example_names(dock.painter.model.scheme)
+    offered = [action for action in examples.actions() if action.isVisible()]
+    assert [action.text() for action in offered] == [example_title(name) for name in names]
+    dock.opener.open_example(names[0], (96, 96))
+    wait(lambda: dock.painter.stage is not None and not dock.painter.is_drawing)
+    assert dock.painter.stage.labels.data.shape == (96, 96)
 
 
 def test_the_demo_opens_a_drawn_example(qtbot: Any, wait: Any, said: Any) -> None:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 LOOKS = (1, 2, 3)
 """Latent seeds of the demo's pictures."""
 
+USUAL_UM_PER_PX = 0.62
+"""Scale of examples whose scheme has none: that of the models for it."""
+
 DEMO_HELP = help_text("""See what it does.
 
 With a display, napari opens with a label map to paint on and its H&E beside it. Without one, or with
@@ -47,10 +50,12 @@ $ histosynth examples""")
 
 EXAMPLE_HELP = help_text("""Write an example label map, to render or to edit.
 
-It is a procedural field of colon in the scheme colon-3, no tissue of a patient.
+It is a procedural field of colon in the scheme colon-3 or colon-10, as 'histosynth examples' says, no tissue
+of a patient.
 
 \b
 $ histosynth example adenoma -o labels.png
+$ histosynth example invasion -o ten.png
 $ histosynth example poor -o labels.png --size 1024 --um-per-px 0.5 --seed 3""")
 
 
@@ -75,11 +80,11 @@ def examples() -> None:
     """Run ``histosynth examples``."""
     from rich.table import Table
 
-    from napari_histosynth.paint.examples import example_names, example_title
+    from napari_histosynth.paint.examples import example_names, example_scheme, example_title
 
     table = Table.grid(padding=(0, 2))
     for name in example_names():
-        table.add_row(name, example_title(name))
+        table.add_row(name, example_scheme(name).name, example_title(name))
     results().print(table)
 
 
@@ -95,7 +100,10 @@ def example(
         ),
     ],
     size: Annotated[int, typer.Option(min=16, max=16_384, help="Side in pixels.")] = 768,
-    um_per_px: Annotated[float, typer.Option(min=0.1, max=10, help="Micrometers a pixel.")] = 0.62,
+    um_per_px: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=10, help="Micrometers a pixel. By default 0.62, for ten classes 1."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the arrangement.")] = 0,
     color: Annotated[
         bool, typer.Option("--color", help="Write class colors as RGB instead of indices.")
@@ -105,16 +113,17 @@ def example(
     check_output(output, endings=LABELS_OUT)
 
     from napari_histosynth.core.provenance import Provenance
-    from napari_histosynth.core.tissue import get_scheme
     from napari_histosynth.io import save_labels_as
-    from napari_histosynth.paint.examples import example_labels
+    from napari_histosynth.paint.examples import example_labels, example_scheme
 
+    scheme = example_scheme(name)
+    um_per_px = um_per_px or scheme.um_per_px or USUAL_UM_PER_PX
     with waiting(f"Drawing {name}"):
         drawn = example_labels(name, (size, size), um_per_px, seed)
     made = Provenance(
-        seed=seed, um_per_px=um_per_px, size=(size, size), extra={"scheme": "colon-3", "example": name}
+        seed=seed, um_per_px=um_per_px, size=(size, size), extra={"scheme": scheme.name, "example": name}
     )
-    save_labels_as(output, drawn, get_scheme("colon-3"), color=color, provenance=made)
+    save_labels_as(output, drawn, scheme, color=color, provenance=made)
     say(f"Wrote {output}: {name}, {size} x {size} px at {um_per_px:g} um/px.")
 
 
@@ -145,20 +154,24 @@ def draw_pictures(output: Path, *, size: int, model: str, device: str) -> list[P
     make_folder(output)
     with waiting(f"Loading {model}"):
         from napari_histosynth.core.provenance import Provenance
-        from napari_histosynth.core.tissue import get_scheme
         from napari_histosynth.io import save_image, save_labels
         from napari_histosynth.io.sheet import contact_sheet
-        from napari_histosynth.paint.examples import example_labels, example_names, example_title
+        from napari_histosynth.paint.examples import (
+            example_labels,
+            example_names,
+            example_scheme,
+            example_title,
+        )
         from napari_histosynth.paint.model import load_model
         from napari_histosynth.paint.render import render_labels
 
         loaded = load_model(model, device=device)
-    scheme = get_scheme("colon-3")
-    names = example_names()
+    names = example_names(loaded.scheme)
     rows: dict[str, list[npt.NDArray[np.uint8]]] = {}
     written: list[Path] = []
     with progress("Drawing tissue") as tell:
         for number, name in enumerate(names):
+            scheme = example_scheme(name)
             labels = example_labels(name, (size, size), loaded.um_per_px)
             record = Provenance(
                 um_per_px=loaded.um_per_px, size=(size, size), extra={"scheme": scheme.name, "example": name}

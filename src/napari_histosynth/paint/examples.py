@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_histosynth.core.errors import HistosynthError, LabelMapError
-from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.core.tissue import TissueScheme, get_scheme
 from napari_histosynth.paint.ellipses import (
     Ellipses,
     draw_points,
@@ -22,6 +22,9 @@ from napari_histosynth.paint.example_layouts import Growth, Layout, buds, crypts
 from napari_histosynth.paint.ground import Ground
 from napari_histosynth.paint.nuclei import scatter_nuclei
 from napari_histosynth.paint.surroundings import Surroundings
+from napari_histosynth.paint.tenclasses import SCHEME as TEN_SCHEME
+from napari_histosynth.paint.tenclasses import takes_ten_classes
+from napari_histosynth.paint.tenexamples import TEN_EXAMPLES, ten_labels
 
 _SCHEME = get_scheme("colon-3")
 _BACKGROUND = _SCHEME.index_of("background")
@@ -156,9 +159,18 @@ _EXAMPLES: dict[str, _Example] = {
 }
 
 
-def example_names() -> tuple[str, ...]:
-    """Return the names of the example tissues, from healthy to poorly differentiated."""
-    return tuple(_EXAMPLES)
+def example_names(scheme: TissueScheme | None = None) -> tuple[str, ...]:
+    """Return the names of the example tissues.
+
+    Parameters
+    ----------
+    scheme : TissueScheme, optional
+        Only those that a model of this scheme can draw: those of ten classes if it has these, else those
+        of three.
+    """
+    if scheme is None:
+        return (*_EXAMPLES, *TEN_EXAMPLES)
+    return tuple(TEN_EXAMPLES if takes_ten_classes(scheme) else _EXAMPLES)
 
 
 def example_title(name: str) -> str:
@@ -169,7 +181,21 @@ def example_title(name: str) -> str:
     HistosynthError
         If there is no such example; the message lists those there are.
     """
-    return _example(name).title
+    return TEN_EXAMPLES[name][0] if name in TEN_EXAMPLES else _example(name).title
+
+
+def example_scheme(name: str) -> TissueScheme:
+    """Return the scheme that an example is drawn in, ``colon-3`` or ``colon-10``.
+
+    Raises
+    ------
+    HistosynthError
+        If there is no such example.
+    """
+    if name in TEN_EXAMPLES:
+        return get_scheme(TEN_SCHEME)
+    _example(name)
+    return _SCHEME
 
 
 def example_labels(
@@ -193,7 +219,7 @@ def example_labels(
     Returns
     -------
     ndarray
-        uint8 (y, x) of the scheme ``colon-3``.
+        uint8 (y, x) of :func:`example_scheme`.
 
     Raises
     ------
@@ -202,12 +228,14 @@ def example_labels(
     LabelMapError
         If the shape is empty or the scale out of range.
     """
-    example = _example(name)
+    example = None if name in TEN_EXAMPLES else _example(name)
     height, width = (int(edge) for edge in shape)
     if height < 1 or width < 1:
         raise LabelMapError(f"A canvas of {height} x {width} px is empty; ask for at least 1 x 1.")
     if not 0.1 <= um_per_px <= 10:
         raise LabelMapError(f"um_per_px must be 0.1 to 10, not {um_per_px:g}; examples have no other scale.")
+    if example is None:
+        return ten_labels(name, (height, width), float(um_per_px), int(seed))
     ground = Ground((height, width), float(um_per_px), int(seed))
     layout = example.layout(ground)
     labels = np.full((height, width), _STROMA, np.uint8)
@@ -305,5 +333,5 @@ def _look_around(labels: npt.NDArray[np.uint8], ground: Ground) -> Surroundings:
 def _example(name: str) -> _Example:
     """Return an example by name, or raise HistosynthError."""
     if name not in _EXAMPLES:
-        raise HistosynthError(f'There is no example "{name}"; choose one of {", ".join(_EXAMPLES)}.')
+        raise HistosynthError(f'There is no example "{name}"; choose one of {", ".join(example_names())}.')
     return _EXAMPLES[name]

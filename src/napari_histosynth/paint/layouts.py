@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_histosynth.core.errors import LabelMapError
 from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme
-from napari_histosynth.paint.examples import example_labels, example_names
+from napari_histosynth.paint.examples import example_labels, example_names, example_scheme
 from napari_histosynth.paint.inputs import LabelFile, read_label_file
 
 EXAMPLES = "examples"
@@ -41,13 +41,15 @@ class Layout:
     sha256: str = ""
 
 
-def find_layouts(source: str | os.PathLike[str]) -> tuple[Layout, ...]:
+def find_layouts(source: str | os.PathLike[str], scheme: TissueScheme | None = None) -> tuple[Layout, ...]:
     """List the label maps of a folder, in the order of their names, or the examples.
 
     Parameters
     ----------
     source : str or path-like
         Folder of label maps, or one with a folder ``labels`` of them; or ``"examples"``.
+    scheme : TissueScheme, optional
+        Scheme of the model that is to draw: chooses the examples. ``colon-3`` by default.
 
     Raises
     ------
@@ -55,7 +57,7 @@ def find_layouts(source: str | os.PathLike[str]) -> tuple[Layout, ...]:
         If there is no such folder, or no label map in it.
     """
     if os.fspath(source) == EXAMPLES:
-        return tuple(Layout(name) for name in example_names())
+        return tuple(Layout(name) for name in example_names(scheme or get_scheme("colon-3")))
     folder = Path(source)
     if not folder.is_dir():
         raise LabelMapError(
@@ -83,7 +85,7 @@ def read_layout(
 
 def example_layout(name: str, side: int, um_per_px: float, seed: int) -> tuple[Labels, TissueScheme]:
     """Make an example of ``side`` pixels, uint8 (side, side), and return it with its scheme."""
-    return example_labels(name, (side, side), um_per_px, seed), get_scheme("colon-3")
+    return example_labels(name, (side, side), um_per_px, seed), example_scheme(name)
 
 
 @lru_cache(maxsize=8)

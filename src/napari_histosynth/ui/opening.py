@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject
+from qtpy.QtGui import QAction  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QDialog, QFileDialog, QMenu
 
 from napari_histosynth.core.errors import HistosynthError
@@ -64,8 +65,20 @@ class CanvasOpener(QObject):
         _add(menu, "The selected Labels layer", self.use_selected_layer)
         _add(menu, "A field of the selected slide …", self.open_field_panel)
         _add(menu, "Labels from the selected H&&E", self.from_he.begin)
-        for name in example_names():
-            _add(examples, example_title(name), partial(self.open_example, name))
+        actions = {
+            name: _add(examples, example_title(name), partial(self.open_example, name))
+            for name in example_names()
+        }
+
+        def show_drawable() -> None:
+            """Offer the examples in the classes of the model."""
+            model = self._painter.model
+            drawable = () if model is None else example_names(model.scheme)
+            for name, action in actions.items():
+                action.setVisible(name in drawable)
+
+        show_drawable()
+        self._painter.model_changed.connect(show_drawable)
         return menu
 
     def ask_blank(self) -> None:
@@ -222,11 +235,12 @@ class CanvasOpener(QObject):
         return self._painter.model
 
 
-def _add(menu: QMenu, title: str, act: Callable[[], None]) -> None:
-    """Add an entry to a menu."""
+def _add(menu: QMenu, title: str, act: Callable[[], None]) -> QAction:
+    """Add an entry to a menu and return it."""
     action = menu.addAction(title)
     assert action is not None
     action.triggered.connect(lambda _=False: act())
+    return action
 
 
 def _is_labels(layer: Any) -> bool:

@@ -220,10 +220,10 @@ def example(name: str, shape: tuple[int, int], model: PaintModel, seed: int = 0)
     SchemeError
         If the model's scheme has no counterpart for the example's classes.
     """
-    from napari_histosynth.paint.examples import example_labels
+    from napari_histosynth.paint.examples import example_labels, example_scheme
 
     labels = example_labels(name, shape, model.um_per_px, seed)
-    return convert_labels(labels, get_scheme("colon-3"), model.scheme)
+    return convert_labels(labels, example_scheme(name), model.scheme)
 
 
 def can_have_nuclei(model: PaintModel) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.ui.layers import label_layer_arguments
 
-_UM_PER_PX = 0.62  # that of GlaS, and so of the models trained on it
+_UM_PER_PX = 0.62  # where the scheme has none: that of GlaS, and so of the models trained on it
 _SHAPE = (1024, 1024)
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -38,10 +37,42 @@ def poor() -> list[LayerData]:
     return _example("poor")
 
 
+def mucosa() -> list[LayerData]:
+    """Return mucosa on muscularis mucosae, in ten classes, as a Labels layer."""
+    return _example("mucosa")
+
+
+def colitis() -> list[LayerData]:
+    """Return inflamed mucosa with its crypts cut across, in ten classes, as a Labels layer."""
+    return _example("colitis")
+
+
+def dysplasia() -> list[LayerData]:
+    """Return an adenoma with mucin, in ten classes, as a Labels layer."""
+    return _example("dysplasia")
+
+
+def invasion() -> list[LayerData]:
+    """Return carcinoma that grows into muscle, in ten classes, as a Labels layer."""
+    return _example("invasion")
+
+
+def mucinous() -> list[LayerData]:
+    """Return a mucinous carcinoma, in ten classes, as a Labels layer."""
+    return _example("mucinous")
+
+
+def wall() -> list[LayerData]:
+    """Return the wall from submucosa to fat, in ten classes, as a Labels layer."""
+    return _example("wall")
+
+
 def _example(name: str) -> list[LayerData]:
     """Return an example label map as napari takes sample data."""
-    from napari_histosynth.paint.examples import example_labels, example_title
+    from napari_histosynth.paint.examples import example_labels, example_scheme, example_title
 
-    arguments = label_layer_arguments(get_scheme("colon-3"), _UM_PER_PX)
+    scheme = example_scheme(name)
+    um_per_px = scheme.um_per_px or _UM_PER_PX
+    arguments = label_layer_arguments(scheme, um_per_px)
     arguments["name"] = example_title(name)
-    return [(example_labels(name, _SHAPE, _UM_PER_PX), arguments, "labels")]
+    return [(example_labels(name, _SHAPE, um_per_px), arguments, "labels")]
