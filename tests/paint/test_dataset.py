@@ -70,7 +70,7 @@ def test_layouts_take_turns(tiny_model: Path, layouts: Path) -> None:
 def test_an_item_is_the_same_whatever_was_drawn_before(
     tiny_model: Path, layouts: Path, model: PaintModel
 ) -> None:
-    settings = settings_of(tiny_model, layouts, degrees=30.0)
+    settings = settings_of(tiny_model, layouts, max_turn=30.0)
     first = make_item(model, settings, 3)
     make_item(model, settings, 0)
     again = make_item(load_model(tiny_model, device="cpu", precision="fp32"), settings, 3)
@@ -174,7 +174,7 @@ def test_a_set_is_complete_and_its_manifest_true(tiny_model: Path, layouts: Path
 
 
 def test_one_and_two_workers_write_the_same_bytes(tiny_model: Path, layouts: Path, tmp_path: Path) -> None:
-    settings = settings_of(tiny_model, layouts, degrees=15.0)
+    settings = settings_of(tiny_model, layouts, max_turn=15.0)
     write(tmp_path / "one", settings, 3, workers=1)
     write(tmp_path / "two", settings, 3, workers=2)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")

@@ -20,7 +20,7 @@ be given to 'histosynth train paint --data'.
 
 \b
 $ histosynth dataset --layouts examples --n 1000 -o set
-$ histosynth dataset --layouts my-labels --n 1000 -o set --workers 4 --size 768 --degrees 20
+$ histosynth dataset --layouts my-labels --n 1000 -o set --workers 4 --size 768 --max-turn 20
 $ histosynth dataset --layouts my-pairs --looks own --n 200 -o set
 
 The same command writes the same bytes, with any number of workers. After Ctrl-C the set is valid with the
@@ -47,8 +47,14 @@ def dataset(
             metavar="random|own|mixed", help="Looks at random, of the layouts' own H&E, or between both."
         ),
     ] = "random",
-    degrees: Annotated[
-        float, typer.Option(min=0, max=180, help="Turn by up to this much, beside quarter turns.")
+    max_turn: Annotated[
+        float,
+        typer.Option(
+            metavar="DEGREES",
+            min=0,
+            max=180,
+            help="Turn each cut by a random angle of up to this much to either side, beside quarter turns.",
+        ),
     ] = 0.0,
     stain: Annotated[
         float, typer.Option(min=0, max=0.3, help="Spread of the change of stain density, as a share.")
@@ -79,11 +85,11 @@ def dataset(
     settings = DatasetSettings(
         model=str(folder.path),
         model_sha256=folder.card.sha256,
-        layouts=find_layouts(layouts),
+        layouts=find_layouts(layouts, folder.scheme()),
         seed=seed,
         size=size,
         looks=looks,
-        degrees=degrees,
+        max_turn=max_turn,
         stain=stain,
         least_tissue=least_tissue,
         scheme="" if scheme is None else get_scheme(scheme).to_toml(),

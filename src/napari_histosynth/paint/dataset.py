@@ -86,8 +86,8 @@ class DatasetSettings:
         Side of the pictures in pixels, at the model's scale.
     looks : str
         One of :data:`LOOKS`.
-    degrees : float
-        Layouts are turned by up to this much to either side, beside quarter turns; 0 keeps their pixels.
+    max_turn : float
+        Layouts are turned by up to so many degrees to either side, beside quarter turns; 0 keeps pixels.
     stain : float
         Standard deviation of the change of each stain's density, as a share; 0 leaves it to the latent.
     least_tissue : float
@@ -104,7 +104,7 @@ class DatasetSettings:
     seed: int = 0
     size: int = 512
     looks: str = "random"
-    degrees: float = 0.0
+    max_turn: float = 0.0
     stain: float = 0.04
     least_tissue: float = 0.3
     scheme: str = ""
@@ -164,7 +164,7 @@ def plan(settings: DatasetSettings, number: int) -> Plan:
     rng = np.random.default_rng((settings.seed, 1, number))
     seed, latent_seed = (int(value) for value in rng.integers(2**31, size=2))
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-    degrees = float(np.round(rng.uniform(-settings.degrees, settings.degrees), 2))
+    degrees = float(np.round(rng.uniform(-settings.max_turn, settings.max_turn), 2))
     return Plan(number, settings.layouts[order[place]], seed, latent_seed, turns, flip, degrees)
 
 

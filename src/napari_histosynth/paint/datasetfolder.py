@@ -281,7 +281,7 @@ teaching, never for diagnosis.
 | the model was trained on | {card.data or "see its card"} |
 | layouts | {shown or "none"} |
 | looks | {settings.looks}; change of stain: {stain} |
-| turns | quarter turns and mirror images, and up to {settings.degrees:g} degrees to either side |
+| turns | quarter turns and mirror images, and up to {settings.max_turn:g} degrees to either side |
 | seed | {settings.seed} |
 
 `manifest.csv` has a row for each pair: layout and place, turns, seeds, hashes of latent, weights and files,
