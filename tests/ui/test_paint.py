@@ -1,4 +1,4 @@
-"""The dock in a window: real strokes by mouse, keys, buttons, saving, closing."""
+"""The dock in a window: real strokes by mouse, keys, buttons, closing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.core.tissue import get_scheme
-from napari_histosynth.io import read_image, read_labels, read_provenance, save_labels
 from napari_histosynth.ui.arrange import OVERLAY_OPACITY, is_side_by_side
 
 
@@ -294,159 +291,6 @@ def test_the_dock_is_narrow_and_says_what_it_draws_with(painted: Any) -> None:
     assert painted.minimumSizeHint().width() <= 380
     assert "0.62 µm per pixel" in painted.model_line.text()
     assert painted.canvas_line.text() == "192 × 160 px · 119 × 99 µm"
-
-
-def test_saving_writes_picture_labels_and_record(
-    painted: Any, settle: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    painter = painted.painter
-    painter.stage.labels.paint((60, 60), 2)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "gland"), ""))
-    painted.findChild(QPushButton, "save").click()  # before the stroke is drawn: what is saved has it
-    wait(lambda: bool(said))
-    assert said[0][0] == "info"
-    settle()
-    np.testing.assert_array_equal(read_image(tmp_path / "gland_he.png"), painter.stage.pixels)
-    saved = read_labels(tmp_path / "gland_labels.png", painter.model.scheme)
-    np.testing.assert_array_equal(saved, painter.stage.labels.data)
-    assert 2 in saved
-    record = read_provenance(tmp_path / "gland.json")
-    assert record is not None
-    assert (record.synthetic, record.model, record.seed) == (True, "tiny", 0)
-
-
-@pytest.mark.parametrize("answer", [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
-def test_files_are_not_replaced_without_a_question(
-    painted: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    answer: QMessageBox.StandardButton,
-) -> None:  # fmt: skip
-    for name in ("gland_he.png", "gland_looks.json"):
-        (tmp_path / name).write_bytes(b"precious")
-    asked: list[str] = []
-
-    def question(_: Any, __: str, text: str, *___: Any) -> QMessageBox.StandardButton:
-        asked.append(text)
-        return answer
-
-    monkeypatch.setattr(QMessageBox, "question", question)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(tmp_path / "gland.png"), ""))
-    painted.save.ask_all()
-    assert len(asked) == 1
-    assert asked[0].startswith("gland_he.png, gland_looks.json are already in")
-    if answer == QMessageBox.StandardButton.Yes:
-        wait(lambda: bool(said))
-        assert (tmp_path / "gland_he.png").read_bytes() != b"precious"
-        assert not (tmp_path / "gland_looks.json").exists()  # this canvas has one look
-    else:
-        assert (tmp_path / "gland_he.png").read_bytes() == b"precious"
-        assert not (tmp_path / "gland.json").exists()
-
-
-def test_a_disk_that_is_full_is_one_sentence_and_the_old_files_stay(
-    painted: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import errno
-
-    from PIL import Image
-
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    (tmp_path / "a_he.png").write_bytes(b"old")
-    monkeypatch.setattr(Image.Image, "save", full)
-    painted.painter.save({"picture": tmp_path / "a_he.png"})
-    wait(lambda: bool(said))
-    assert said == [
-        (
-            "error",
-            f"Cannot write {tmp_path / 'a_he.png'}: the disk is full; free some space or save elsewhere "
-            "(what was there is untouched).",
-        )
-    ]
-    assert (tmp_path / "a_he.png").read_bytes() == b"old"
-    assert [path.name for path in tmp_path.iterdir()] == ["a_he.png"]
-
-
-def test_a_label_map_of_two_classes_is_opened_with_nuclei(
-    painted: Any, wait: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from napari_histosynth.ui.newcanvas import ImportDialog
-
-    labels = np.ones((100, 100), np.uint8)
-    labels[30:70, 30:70] = 2
-    save_labels(tmp_path / "map.png", labels, get_scheme("prostate-2"), color=True)
-    monkeypatch.setattr(ImportDialog, "exec", lambda dialog: dialog.DialogCode.Accepted)
-    first = painted.painter.stage
-    painted.opener.open_file(tmp_path / "map.png")
-    wait(lambda: painted.painter.stage is not first)
-    shown = painted.painter.stage.labels.data
-    assert shown.shape == (161, 161)  # 1 um/px to 0.62
-    assert set(np.unique(shown)) == {1, 2, 3}
-
-
-@pytest.mark.parametrize("content", [b"", b"not a picture"])
-def test_a_file_that_is_no_picture_is_one_sentence(
-    painted: Any, wait: Any, said: list[tuple[str, str]], tmp_path: Path, content: bytes
-) -> None:
-    (tmp_path / "map.png").write_bytes(content)
-    stage = painted.painter.stage
-    painted.opener.open_file(tmp_path / "map.png")
-    wait(lambda: bool(said))
-    assert len(said) == 1
-    assert said[0][0] == "error"
-    assert "map.png" in said[0][1]
-    assert painted.painter.stage is stage
-
-
-def test_an_example_is_put_up(open_dock: Callable[..., Any], wait: Any) -> None:
-    dock = open_dock()
-    dock.opener.open_example("adenoma", (96, 128))
-    wait(lambda: dock.painter.stage is not None and not dock.painter.is_drawing)
-    assert dock.painter.stage.labels.data.shape == (96, 128)
-    assert 3 in dock.painter.stage.labels.data
-
-
-def test_the_selected_labels_layer_is_painted_on_itself(painted: Any, viewer: Any, settle: Any) -> None:
-    from napari_histosynth.ui.layers import label_layer_arguments
-
-    arguments = label_layer_arguments(painted.painter.model.scheme, painted.painter.model.um_per_px)
-    layer = viewer.add_labels(np.full((80, 80), 3, np.uint8), **arguments)
-    viewer.layers.selection.active = layer
-    painted.opener.use_selected_layer()
-    settle()
-    assert painted.painter.stage.labels is layer
-
-
-def test_a_layer_of_three_dimensions_is_one_sentence(
-    painted: Any, viewer: Any, said: list[tuple[str, str]]
-) -> None:
-    stage = painted.painter.stage
-    viewer.layers.selection.active = viewer.add_labels(np.ones((3, 40, 40), np.uint8), name="stack")
-    painted.opener.use_selected_layer()
-    assert len(said) == 1
-    assert "stack" in said[0][1]
-    assert painted.painter.stage is stage
-
-
-def test_a_layer_that_is_no_labels_layer_is_one_sentence(
-    painted: Any, viewer: Any, said: list[tuple[str, str]]
-) -> None:
-    viewer.layers.selection.active = painted.painter.stage.picture
-    painted.opener.use_selected_layer()
-    assert said == [("error", 'Select a Labels layer first, since "H&E" is of the kind Image.')]
-
-
-def test_sample_data_is_taken_up_when_nothing_is_painted(
-    open_dock: Callable[..., Any], viewer: Any, wait: Any
-) -> None:
-    from napari_histosynth.ui.layers import label_layer_arguments
-
-    dock = open_dock()
-    scheme = get_scheme("colon-3")
-    layer = viewer.add_labels(np.full((64, 64), 3, np.uint8), **label_layer_arguments(scheme, 0.62))
-    wait(lambda: dock.painter.stage is not None)
-    assert dock.painter.stage.labels is layer
 
 
 def test_closing_the_dock_ends_everything_and_leaves_the_layers(
