@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_histosynth.core.stain import read_stain
     from napari_histosynth.core.tissue import TissueScheme, get_scheme
     from napari_histosynth.paint.canvas import Canvas
     from napari_histosynth.paint.model import PaintModel, load_model
@@ -32,6 +33,7 @@ __all__ = [
     "list_models",
     "load_model",
     "load_segmenter",
+    "read_stain",
 ]
 
 _HOMES = {
@@ -43,6 +45,7 @@ _HOMES = {
     "list_models": "napari_histosynth.zoo",
     "load_model": "napari_histosynth.paint.model",
     "load_segmenter": "napari_histosynth.paint.segment",
+    "read_stain": "napari_histosynth.core.stain",
 }
 
 
