@@ -144,10 +144,18 @@ def test_the_guide_to_training_names_every_key_with_its_default() -> None:
 
 def test_the_python_of_the_guide_to_looks_runs(workplace: Path) -> None:
     names: dict[str, Any] = {}
-    (block,) = blocks("docs/looks.md", "python")
+    block, _ = blocks("docs/looks.md", "python")
     exec(compile(block.replace("(512, 1024)", "(64, 128)"), "docs/looks.md", "exec"), names)
     assert names["image"].shape == (64, 128, 3)
     assert names["canvas"].change_looks(names["moved"]) == []
+
+
+def test_the_stain_of_a_slide_is_taken_as_the_guide_to_looks_says() -> None:
+    slide = np.full((64, 64, 3), (225, 160, 200), np.uint8)
+    names: dict[str, Any] = {"slide": slide, "labels": np.full((64, 64), 1, np.uint8)}
+    _, block = blocks("docs/looks.md", "python")
+    exec(compile(block, "docs/looks.md", "exec"), names)
+    assert names["image"].shape == (64, 64, 3)
 
 
 def test_the_file_of_the_guide_to_looks_is_read(workplace: Path) -> None:
