@@ -6,8 +6,8 @@
 
 Each canvas has a process and a napari window of its own, painted in with mouse events. A heartbeat of 5 ms
 in the event loop finds what holds it up; what the machine gave to other programs in that time (Linux says)
-does not count. The same without the plugin is measured before: a Labels layer beside a picture, napari
-alone.
+does not count. The same without the plugin is measured before, in the same window: a Labels layer beside a
+picture, with scale bar and brush, is put up, edited, replaced and hidden by napari alone.
 """
 
 from __future__ import annotations
@@ -20,110 +20,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from window import Hand, Heart, rest, spin
 
 BRUSH = 20  # px
+OTHER = "colon-2class"
 SIZES = (512, 2048, 8192)
-LIMIT = 600.0  # s
-
-
-class Heart:
-    """Beats every 5 ms in Qt's event loop and notes the gaps between beats, in seconds."""
-
-    def __init__(self) -> None:
-        from qtpy.QtCore import Qt, QTimer
-
-        self._stat = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
-        self._timer = QTimer()
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._timer.start(5)
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget all gaps."""
-        self.gaps: list[float] = []
-        self._last, self._waited = time.perf_counter(), self._delay()
-
-    def _delay(self) -> float:
-        """Return how long this thread has waited for a processor, in seconds."""
-        try:
-            return int(self._stat.read_text().split()[1]) / 1e9
-        except (OSError, IndexError, ValueError):
-            return 0.0
-
-    def _beat(self) -> None:
-        now, waited = time.perf_counter(), self._delay()
-        self.gaps.append(max(0.0, now - self._last - (waited - self._waited)))
-        self._last, self._waited = now, waited
-
-
-def spin(ready: Callable[[], bool], limit: float = LIMIT) -> float:
-    """Let the event loop run until something is true; return how long that took, in seconds."""
-    from qtpy.QtCore import QEventLoop, QTimer
-
-    begin = time.perf_counter()
-    loop, timer = QEventLoop(), QTimer()
-    timer.timeout.connect(lambda: loop.quit() if ready() or time.perf_counter() - begin > limit else None)
-    timer.start(2)
-    loop.exec()
-    timer.stop()
-    return time.perf_counter() - begin
-
-
-def rest(seconds: float) -> None:
-    """Let the event loop run for a while."""
-    begin = time.perf_counter()
-    spin(lambda: time.perf_counter() - begin >= seconds)
-
-
-class Hand:
-    """A mouse over napari's canvas; places are shares of its width and height."""
-
-    def __init__(self, viewer: Any) -> None:
-        self.widget = viewer.window._qt_viewer.canvas.native
-
-    def _point(self, across: float, down: float) -> Any:
-        from qtpy.QtCore import QPoint
-
-        return QPoint(int(self.widget.width() * across), int(self.widget.height() * down))
-
-    def click(self, across: float, down: float) -> None:
-        """Press and release the left button."""
-        from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
-
-        place = self._point(across, down)
-        QTest.mouseMove(self.widget, place)
-        QTest.mousePress(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
-        QTest.mouseRelease(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
-
-    def drag(self, across: float, down: float, moves: int = 30) -> None:
-        """Draw a line of so many moves, 16 ms apart."""
-        from qtpy.QtCore import QPoint, Qt
-        from qtpy.QtTest import QTest
-
-        place = self._point(across, down)
-        QTest.mouseMove(self.widget, place)
-        QTest.mousePress(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
-        for _ in range(moves):
-            rest(0.016)
-            place += QPoint(4, 2)
-            QTest.mouseMove(self.widget, place)
-        QTest.mouseRelease(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
-
-    def undo(self) -> None:
-        """Press Ctrl+Z."""
-        from qtpy.QtCore import Qt
-        from qtpy.QtTest import QTest
-
-        QTest.keyClick(self.widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
 
 
 class Session:
@@ -164,10 +71,8 @@ class Session:
     def run(self) -> dict[str, Any]:
         """Measure everything."""
         from napari_histosynth.paint.canvas import Canvas
-        from napari_histosynth.ui.layers import label_layer_arguments, picture_layer_arguments
         from napari_histosynth.ui.look import Look
         from napari_histosynth.ui.paint import PaintDock
-        from napari_histosynth.ui.pyramid import Pyramid
         from napari_histosynth.ui.save import file_names
 
         viewer = self.viewer
@@ -182,28 +87,15 @@ class Session:
         painter = docks[0].painter
         labels = example(self.size, painter.model.um_per_px)
 
-        # napari alone
-        pyramid, um = Pyramid(labels.shape), painter.model.um_per_px
-        arguments = label_layer_arguments(painter.model.scheme, um)
-        del arguments["metadata"]  # or the dock would take it up
-
-        def put_up() -> None:
-            levels = len(pyramid.levels)
-            viewer.add_image(pyramid.data, multiscale=levels > 1, **picture_layer_arguments(um))
-            viewer.add_labels(labels.copy(), **arguments)
-            viewer.grid.enabled = True
-            viewer.reset_view()
-
-        self.time("canvas put up", self.alone, put_up, 1.5)
-        self.edits(viewer.layers[-1], self.alone, lambda: True)
-        viewer.layers.clear()
-        rest(0.5)
+        self.napari_alone(painter.model, labels)
 
         # the plugin
         sketches: list[float] = []
-        self.time("canvas put up", self.gaps, lambda: painter.new_canvas(labels), 3.0)
-        painter.stop_drawing()
-        spin(lambda: not painter.is_drawing)
+        self.time("canvas put up", self.gaps, lambda: painter.new_canvas(labels.copy()), 3.0)
+        self.stop(painter)
+        again = lambda: painter.new_canvas(labels.copy())  # noqa: E731
+        self.time("another canvas in its place", self.gaps, again, 3.0)
+        self.stop(painter)
         layer = painter.stage.labels
         look_begun = time.perf_counter()
         painter._reported.connect(
@@ -214,13 +106,11 @@ class Session:
             )
         )
         self.time("new look", self.gaps, lambda: painter.choose_look(Look(5, 0)), 2.0)
-        painter.stop_drawing()
-        spin(lambda: not painter.is_drawing)
+        self.stop(painter)
         self.edits(layer, self.gaps, lambda: not painter.is_drawing)
-        painter.stop_drawing()
-        spin(lambda: not painter.is_drawing)
+        self.stop(painter)
 
-        self.look_closely(um)
+        self.look_closely(painter.model.um_per_px)
         dabs = self.dab_latencies(painter)
         moves: list[float] = []
         painter.stroke_drawn.connect(moves.append)
@@ -245,11 +135,85 @@ class Session:
                 spin(lambda: not painter.tasks.is_busy)
 
             self.time("saving", self.gaps, save)
+        self.model_and_picture(docks[0])
         return {
             "size": self.size, "dabs": dabs, "moves": moves, "full": full, "gaps": self.gaps,
             "alone": self.alone, "sketch": sketches[0] if sketches else None, "memory": peak_memory(),
             "precision": painter.model.precision, "device": painter.model.device.type,
         }  # fmt: skip
+
+    def napari_alone(self, model: Any, labels: np.ndarray[Any, Any]) -> None:
+        """Do with plain layers what the plugin does."""
+        from napari_histosynth.ui import arrange
+        from napari_histosynth.ui.layers import label_layer_arguments, picture_layer_arguments
+        from napari_histosynth.ui.pyramid import Pyramid
+
+        viewer, pyramid, um = self.viewer, Pyramid(labels.shape), model.um_per_px
+        arguments = label_layer_arguments(model.scheme, um)
+        del arguments["metadata"]  # or the dock would take it up
+
+        def put_up() -> None:
+            levels = len(pyramid.levels)
+            viewer.add_image(pyramid.data, multiscale=levels > 1, **picture_layer_arguments(um))
+            layer = viewer.add_labels(labels.copy(), **arguments)
+            arrange.side_by_side(viewer, layer)
+            arrange.show_scale_bar(viewer)
+            layer.mode = "paint"
+            viewer.reset_view()
+
+        def put_up_again() -> None:
+            viewer.layers.clear()
+            put_up()
+
+        def change() -> None:
+            for layer in viewer.layers:
+                layer.visible = False
+            put_up()
+
+        self.time("canvas put up", self.alone, put_up, 1.5)
+        self.time("another canvas in its place", self.alone, put_up_again, 1.5)
+        self.time("new look", self.alone, viewer.layers[0].refresh)
+        self.edits(viewer.layers[-1], self.alone, lambda: True)
+        self.time("other model", self.alone, change, 1.5)
+        viewer.layers.clear()
+        arrange.grid_of(viewer).enabled = False
+        viewer.add_image(np.zeros((512, 512, 3), np.uint8), scale=(um, um), units=("um", "um"))
+        self.time("canvas from H&E", self.alone, put_up, 1.5)
+        viewer.layers.clear()
+        rest(0.5)
+
+    def stop(self, painter: Any) -> None:
+        """Leave the rest of a canvas undrawn, and wait until the window rests."""
+        spin(lambda: not painter.turns.is_busy)
+        painter.stop_drawing()
+        spin(lambda: not painter.is_drawing)
+
+    def model_and_picture(self, dock: Any) -> None:
+        """Change the model, where there is another, and make a canvas from a picture of H&E."""
+        from napari_histosynth.ui.models import model_names
+
+        painter, viewer = dock.painter, self.viewer
+        picture = painter.stage.pixels[:512, :512].copy()
+        if OTHER in model_names():
+
+            def change() -> None:
+                painter.choose_model(OTHER)
+                spin(lambda: not painter.tasks.is_busy)
+
+            self.time("other model", self.gaps, change, 3.0)
+            self.stop(painter)
+        for layer in list(viewer.layers):
+            viewer.layers.remove(layer)
+        um = painter.model.um_per_px
+        viewer.add_image(picture, name="slide", scale=(um, um), units=("um", "um"))
+        rest(0.5)
+
+        def take() -> None:
+            dock.opener.from_he.begin()
+            spin(lambda: not dock.opener.from_he.is_busy)
+
+        self.time("canvas from H&E", self.gaps, take, 3.0)
+        self.stop(painter)
 
     def look_closely(self, um_per_px: float) -> None:
         """Zoom in until a pixel of the canvas is one of the screen, whatever the size of the canvas."""

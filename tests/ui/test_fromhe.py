@@ -54,7 +54,7 @@ def halves(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def press(dock: Any, qtbot: Any, wait: Any) -> None:
     """Press the button and wait until the labels are there."""
     qtbot.mouseClick(dock.opener.from_he.button, Qt.MouseButton.LeftButton)
-    wait(lambda: not dock.opener.from_he.is_busy)
+    wait(lambda: not (dock.opener.from_he.is_busy or dock.painter.turns.is_busy))
 
 
 def test_one_click_makes_a_canvas_that_lies_on_the_picture(
@@ -361,7 +361,7 @@ def test_a_part_keeps_its_place(
     layer = viewer.add_image(he(), name="biopsy", **SCALE)
     part = he_of_layer(layer).asked(0.62, Window(40, 100, 60, 160))
     dock.opener.from_he._start(_Order(part, dock.painter.model, None))
-    wait(lambda: not dock.opener.from_he.is_busy)
+    wait(lambda: not (dock.opener.from_he.is_busy or dock.painter.turns.is_busy))
     labels = dock.painter.stage.labels
     assert labels.data.shape == (60, 100)
     np.testing.assert_allclose(labels.translate, (40 * 0.62, 60 * 0.62), atol=1e-6)

@@ -302,17 +302,113 @@ def test_a_large_canvas_is_kept_in_levels_that_follow_edits(painter: Any, settle
     assert (coarse != before)[1000 // factor - 3 : 1000 // factor + 3].any()
 
 
-def test_an_untouched_canvas_makes_room_and_a_painted_one_is_hidden(painter: Any, viewer: Any) -> None:
-    first = painter.stage
+def test_a_painted_canvas_is_hidden_when_another_comes(painter: Any, viewer: Any, settle: Any) -> None:
+    before = painter.stage
+    before.labels.paint((30, 30), 2)
     painter.new_canvas(np.ones((64, 64), np.uint8))
-    assert first.labels not in viewer.layers
-    assert first.picture not in viewer.layers
-    second = painter.stage
-    second.labels.paint((30, 30), 2)
+    settle()
+    assert before.labels in viewer.layers
+    assert not before.labels.visible
+    assert not before.picture.visible
+    assert painter.stage.labels.visible
+    assert viewer.layers.selection.active is painter.stage.labels
+
+
+def test_a_canvas_that_nobody_painted_on_gives_its_layers_to_the_next(
+    painter: Any, viewer: Any, settle: Any, draw_whole: Draw
+) -> None:
+    before, moved = list(viewer.layers), []
+    painter.stage.labels.contour = 3
+    for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+        event.connect(lambda event: moved.append(event.value))
+    labels = np.ones((96, 64), np.uint8)
+    labels[20:50, 20:50] = 2
+    painter.new_canvas(labels, "Next")
+    settle()
+    assert not moved, "napari takes long to add layers, and longer to remove them"
+    assert list(viewer.layers) == before
+    assert painter.stage.labels.data is labels
+    assert (painter.stage.labels.name, painter.stage.labels.contour) == ("Next", 0)
+    assert painter.stage.shape == (96, 64)
+    assert_same_picture(painter.stage.pixels, draw_whole(painter))
+    np.testing.assert_array_equal(painter.stage.picture.data, painter.stage.pixels)
+
+
+def test_the_next_canvas_has_layers_of_another_kind_where_it_is_large(
+    painter: Any, viewer: Any, settle: Any, draw_whole: Draw
+) -> None:
+    painter.new_canvas(np.ones((2100, 100), np.uint8))
+    settle()
+    assert painter.stage.picture.multiscale
+    assert list(viewer.layers) == [painter.stage.picture, painter.stage.labels]
+    assert_same_picture(painter.stage.pixels, draw_whole(painter))
+
+
+def test_each_layer_of_a_canvas_is_inserted_once_in_a_turn_of_its_own(
+    painter: Any, viewer: Any, settle: Any
+) -> None:
+    viewer.layers.clear()
+    happened: list[Any] = []
+    viewer.layers.events.inserted.connect(lambda event: happened.append(type(event.value).__name__))
+    beats = QTimer()
+    beats.timeout.connect(lambda: happened.append("turn"))
+    beats.start(0)
     painter.new_canvas(np.ones((64, 64), np.uint8))
-    assert second.labels in viewer.layers
-    assert not second.labels.visible
-    assert not second.picture.visible
+    assert not happened
+    settle()
+    beats.stop()
+    inserted = [what for what in happened if what != "turn"]
+    assert inserted == ["Labels", "Image"]
+    assert "turn" in happened[happened.index("Labels") : happened.index("Image")]
+
+
+def test_canvases_in_quick_succession_leave_the_last_one(
+    painter: Any, viewer: Any, settle: Any, draw_whole: Draw
+) -> None:
+    for side in (64, 80, 96):
+        painter.stage.touched = True
+        painter.new_canvas(np.ones((side, side), np.uint8))
+    settle()
+    assert [layer.visible for layer in viewer.layers].count(True) == 2
+    assert painter.stage.labels.data.shape == (96, 96)
+    assert viewer.layers[-1] is painter.stage.labels
+    assert_same_picture(painter.stage.pixels, draw_whole(painter))
+
+
+def test_layers_removed_while_a_canvas_is_put_up_stay_removed(painter: Any, viewer: Any, wait: Any) -> None:
+    painter.stage.touched = True
+    painter.new_canvas(np.ones((64, 64), np.uint8))
+    wait(lambda: painter.stage.labels in viewer.layers)
+    viewer.layers.clear()
+    wait(lambda: not painter.turns.is_busy)
+    assert painter.stage is None
+    assert not viewer.layers
+
+
+def test_undo_is_looked_for_by_the_drawing_thread_and_shown_with_one_thumbnail(
+    painter: Any, settle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_histosynth.ui.shadow import Shadow
+
+    labels = painter.stage.labels
+    labels.fill((5, 5), 2)
+    settle()
+    threads: set[str] = set()
+    update = Shadow.update
+
+    def noted(shadow: Shadow, *arguments: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        return update(shadow, *arguments)
+
+    monkeypatch.setattr(Shadow, "update", noted)
+    refreshed, thumbnails = [], []
+    labels.events.set_data.connect(lambda: refreshed.append(1))
+    painter.stage.picture.events.thumbnail.connect(lambda: thumbnails.append(1))
+    labels.undo()
+    settle()
+    assert threads == {"histosynth-drawing"}
+    assert len(refreshed) == 1, "napari's own refresh of the labels, and none of ours"
+    assert len(thumbnails) == 1
 
 
 @pytest.mark.parametrize("which", ["labels", "picture"])

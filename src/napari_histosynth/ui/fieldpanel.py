@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
@@ -249,18 +250,19 @@ class FieldPanel(QWidget):
             show_info("Stopped; the canvas is as it was.")
             return
         painter, viewer = self._painter, self._painter.viewer
-        for layer in (self._slide.layer if self._slide else None, self._rectangle):
-            if layer is not None and layer in viewer.layers:
-                layer.visible = False
         arguments = picture_layer_arguments(painter.model.um_per_px)
         arguments |= {"name": made.name, "visible": False}
         arguments["metadata"] = {"histosynth": {"provenance": made.provenance.to_dict()}}
         viewer.add_image(made.picture, **without_clashing_units(arguments, viewer.layers))
-        painter.new_canvas(made.labels)
-        show_canvas(viewer, painter.stage.labels)
+        painter.new_canvas(made.labels, fit=False)
+        stage = painter.stage
         plan = fieldwork.look_plan(made.labels.shape, made.latent, made.name, painter.model.um_per_px)
         if plan is not None:
             self._lay_looks(plan)
+        for layer in (self._slide.layer if self._slide else None, self._rectangle):
+            if layer is not None:
+                painter.turns.add(partial(_hide, viewer, layer))
+        painter.turns.add(partial(_bring_in_sight, viewer, stage.labels))
 
     def _failed(self, sentence: str) -> None:
         self._rest()
@@ -272,6 +274,18 @@ class FieldPanel(QWidget):
 
     def _show_progress(self, done: float) -> None:
         self.progress.setValue(round(100 * done))
+
+
+def _hide(viewer: Any, layer: Any) -> None:
+    """Take a layer out of sight, if it is still there."""
+    if layer in viewer.layers:
+        layer.visible = False
+
+
+def _bring_in_sight(viewer: Any, labels: Any) -> None:
+    """Show all of a canvas, if it is still there."""
+    if labels in viewer.layers:
+        show_canvas(viewer, labels)
 
 
 def _middle(window: Window) -> tuple[float, float]:

@@ -17,9 +17,9 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import Labels, get_scheme
 from napari_histosynth.paint.weak import UNKNOWN, Hints, hints_of
 from napari_histosynth.ui import prepare
+from napari_histosynth.ui.collector import collections_put_off
 from napari_histosynth.ui.hedialog import HeDialog
 from napari_histosynth.ui.hepicture import HePicture, he_of_layer, window_in_sight
-from napari_histosynth.ui.layers import label_layer_arguments, without_clashing_units
 from napari_histosynth.ui.painter import Painter
 
 if TYPE_CHECKING:
@@ -243,27 +243,23 @@ class LabelsFromHe(QObject):
         layer = picture.layer
         if layer in viewer.layers and layer.scale[-1] == 1 and picture.um_per_px not in (None, 1.0):
             layer.scale = (picture.um_per_px,) * 2  # now that it is known: both lie on one another
-        arguments = label_layer_arguments(model.scheme, model.um_per_px)
         corner = (picture.part.y0, picture.part.x0)
         pixel = [float(step) for step in layer.scale[-2:]]
         # the picture's layer has its origin at the middle of its first pixel, as napari has it
-        arguments["translate"] = [
+        translate = [
             float(start) + (at - 0.5) * step + model.um_per_px / 2
             for start, at, step in zip(layer.translate[-2:], corner, pixel, strict=True)
         ]
-        arguments["name"] = f"Tissue of {picture.name}"
-        try:
-            labels = viewer.add_labels(found.labels, **without_clashing_units(arguments, viewer.layers))
-            self._painter.paint_on(labels)
-        except HistosynthError as error:
-            show_error(str(error))
-            return
+        name = f"Tissue of {picture.name}"
+        in_sight = picture.window is not None  # who chose a part by looking at it goes on looking at it
+        self._painter.new_canvas(found.labels, name, translate=translate, fit=not in_sight)
+        stage = self._painter.stage
+        assert stage is not None
+        stage.touched = True  # labels that took a moment to find: never removed by us
         plan = look_plan(found.labels.shape, found.latent, picture.name, model.um_per_px)
         if plan is not None:
             self._window.look_map.lay(plan)
-        if picture.window is None:  # who chose a part by looking at it goes on looking at it
-            viewer.reset_view()
-        show_info(f"{picture.name} became a label map of {labels.data.shape[1]} × {labels.data.shape[0]} px.")
+        show_info(f"{picture.name} became a label map of {stage.shape[1]} × {stage.shape[0]} px.")
 
 
 def _look_of(
@@ -286,6 +282,7 @@ def _look_of(
 @lru_cache(maxsize=1)
 def load_segmenter_cached() -> Segmenter:
     """Return the segmenter, loaded once."""
-    from napari_histosynth.paint.segment import load_segmenter
+    with collections_put_off():
+        from napari_histosynth.paint.segment import load_segmenter
 
-    return load_segmenter()
+        return load_segmenter()

@@ -16,9 +16,14 @@ _COLUMNS = {"look": 1, "radius_um": 0.0, "share": 1.0}
 _POINT_UM, _BRUSH_UM = 25.0, 120.0
 
 
-def add_points(viewer: Any, labels: Any, um_per_px: float) -> Any:
-    """Add an empty Points layer over a canvas; new points carry what :func:`set_new_point` says last."""
-    layer = viewer.add_points(
+def made_points(viewer: Any, labels: Any, um_per_px: float) -> Any:
+    """Return an empty Points layer to lay over a canvas in a viewer.
+
+    New points carry what :func:`set_point_features` says last.
+    """
+    from napari.layers import Points
+
+    layer = Points(
         np.empty((0, 2)),
         ndim=2,
         features={name: np.empty(0, type(value)) for name, value in _COLUMNS.items()},

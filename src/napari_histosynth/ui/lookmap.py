@@ -22,6 +22,7 @@ from napari_histosynth.ui.look import Look
 from napari_histosynth.ui.lookdesk import PlacedLooks
 from napari_histosynth.ui.looklist import LookList
 from napari_histosynth.ui.painter import Painter
+from napari_histosynth.ui.stage import Sheet
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
@@ -66,7 +67,7 @@ class LookMapper(QObject):
         self.width_um = DEFAULT_WIDTH_UM
         self.points: Any = None
         self.regions: Any = None
-        self._canvas: Any = None
+        self._sheet: Sheet | None = None
         self._follower: LabelsFollower | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -119,12 +120,9 @@ class LookMapper(QObject):
         """Have points ready to be placed, in a layer of their own."""
         if not self._ready():
             return
-        stage = self.painter.stage
         if self.points is None:
-            assert stage is not None
-            self.points = looklayers.add_points(self.painter.viewer, stage.labels, self._um_per_px)
-            for emitter in self._point_events():
-                emitter.connect(self._on_points)
+            self._make_points()
+            self.painter.viewer.layers.append(self.points)
             self.placing.emit()
         self.painter.viewer.layers.selection.active = self.points
         self.points.mode = "add"
@@ -165,6 +163,8 @@ class LookMapper(QObject):
         for layer in (self.points, self.regions):
             if layer is not None and layer in viewer.layers:
                 viewer.layers.remove(layer)
+            else:
+                self._let_go(layer)
         self.looks.entries.clear()
         self.current, self.width_um = 0, DEFAULT_WIDTH_UM
         self._push()
@@ -235,16 +235,22 @@ class LookMapper(QObject):
             return
         before = self.blockSignals(True)  # nobody is about to place anything
         try:
-            self._take(plan, stage)
+            self._take(plan, stage, hidden=True)
         finally:
             self.blockSignals(before)
-        if self.points is not None:
-            self.points.visible = False
-        self.painter.viewer.layers.selection.active = stage.labels
         self.changed.emit()
 
-    def _take(self, plan: LookPlan, stage: Any) -> None:
-        """Lay out a plan that was read."""
+        def put_up() -> None:
+            viewer, points = self.painter.viewer, self.points
+            if self.painter.stage is stage and points is not None and points not in viewer.layers:
+                viewer.layers.append(points)
+            if stage.labels in viewer.layers:
+                viewer.layers.selection.active = stage.labels
+
+        self.painter.turns.add(put_up)
+
+    def _take(self, plan: LookPlan, stage: Any, *, hidden: bool = False) -> None:
+        """Lay out a plan that was read; points that are to be hidden are not in the viewer yet."""
         if self.painter.stage is not stage or not self._can_place():
             return
         self.reset()
@@ -255,7 +261,7 @@ class LookMapper(QObject):
             self.regions.data[...] = plan.regions
             self.regions.refresh()
         if plan.places:
-            self.place_points()
+            self._make_points(visible=False) if hidden else self.place_points()
             looklayers.put_places(self.points, plan.places)
             self.points.mode = "select"
         if plan.own is not None and plan.own.seed is not None:
@@ -267,14 +273,14 @@ class LookMapper(QObject):
 
     def _on_canvas(self) -> None:
         """Let the layers of a canvas go with it."""
-        stage = self.painter.stage
-        canvas = None if stage is None else stage.labels
+        stage, before = self.painter.stage, self._sheet
+        sheet = None if stage is None else stage.sheet
         layers = [layer for layer in (self.points, self.regions) if layer is not None]
-        if canvas is self._canvas:
+        if sheet is before:
             self._on_replaced()  # the canvas may have another size
             return
-        gone = self._canvas not in self.painter.viewer.layers
-        self._canvas = canvas
+        gone = before is not None and before.removed
+        self._sheet = sheet
         for layer in layers:
             self._put_away(layer, remove=gone)
         self._push()
@@ -344,10 +350,21 @@ class LookMapper(QObject):
         """Return whether a look can be placed; the present one is taken where there is none."""
         if not self._can_place() or self.painter.stage is None:
             return False
-        self._canvas = self.painter.stage.labels
+        self._sheet = self.painter.stage.sheet
         if not self.looks:
             self.looks.add_random()
         return True
+
+    def _make_points(self, visible: bool = True) -> None:
+        """Make the layer of points, which somebody else puts into the viewer."""
+        stage = self.painter.stage
+        assert stage is not None
+        self._sheet = stage.sheet
+        self.points = looklayers.made_points(self.painter.viewer, stage.labels, self._um_per_px)
+        self.points.visible = visible
+        looklayers.set_point_features(self.points, look=max(self.current, 1))
+        for emitter in self._point_events():
+            emitter.connect(self._on_points)
 
     def _places(self) -> tuple[Any, ...]:
         stage = self.painter.stage

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_histosynth.core.tissue import Labels
+from napari_histosynth.ui.collector import collections_put_off
 from napari_histosynth.ui.look import Look
 from napari_histosynth.ui.lookdesk import LookDesk
 
@@ -87,6 +88,7 @@ def engine_maker(model: PaintModel, look: Look, desk: LookDesk) -> Callable[[Lab
 @lru_cache(maxsize=3)
 def _loaded(path: str, sha256: str, device: str, precision: str) -> PaintModel:
     """Load from a folder; the hash is part of the key, so that new weights are read."""
-    from napari_histosynth.paint.model import load_model
+    with collections_put_off():
+        from napari_histosynth.paint.model import load_model
 
-    return load_model(path, device=device, precision=precision)
+        return load_model(path, device=device, precision=precision)

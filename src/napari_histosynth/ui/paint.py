@@ -300,9 +300,13 @@ class PaintDock(Docked):
         self._watched = stage.labels
         stage.labels.events.selected_label.connect(self._show_class)
         self._show_class()
+        turns = self.painter.turns  # what the window does about it comes piece by piece
+        turns.add(lambda: self._arrange(self.views.checkedId()), lambda: turns.add(self._show_aids))
+
+    def _show_aids(self) -> None:
+        """Show the scale bar, and the brush as it should be."""
         arrange.show_scale_bar(self.viewer)
         arrange.clear_brush(self.viewer)
-        self._arrange(self.views.checkedId())
 
     def _forget_layer(self) -> None:
         """Stop watching which class the layer's brush holds."""

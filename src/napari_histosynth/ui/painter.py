@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,9 @@ from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Report, Str
 from napari_histosynth.ui.save import Painting
 from napari_histosynth.ui.savequeue import SaveQueue
 from napari_histosynth.ui.stage import Stage
+from napari_histosynth.ui.succession import layer_for, pieces_of
 from napari_histosynth.ui.tasks import Tasks
+from napari_histosynth.ui.turns import Turns
 
 if TYPE_CHECKING:
     from napari_histosynth.core.tiles import Window
@@ -43,6 +45,8 @@ class Painter(QObject):
 
     Attributes
     ----------
+    turns : Turns
+        What is still to be done to the layers, in pieces.
     model_changed, canvas_changed, look_changed : Signal
         The model, the layers, or the seeds are others now.
     progressed : Signal of float
@@ -80,6 +84,7 @@ class Painter(QObject):
         self.desk = LookDesk()
         self.stage: Stage | None = None
         self.tasks = Tasks(self)
+        self.turns = Turns(self)
         self._load = load
         self._thread = DrawingThread(self._reported.emit)
         self._reported.connect(self._on_report)
@@ -149,25 +154,29 @@ class Painter(QObject):
 
     # ---- canvas
 
-    def new_canvas(self, labels: Labels, name: str = layers.LABELS_NAME) -> None:
-        """Put up a new canvas.
-
-        The layers of the one before go if nobody has painted on them, and are hidden otherwise.
+    def new_canvas(
+        self,
+        labels: Labels,
+        name: str = layers.LABELS_NAME,
+        *,
+        translate: Sequence[float] | None = None,
+        fit: bool = True,
+    ) -> None:
+        """Put up a new canvas in ``turns``: in the layers of the one before, unless somebody painted there.
 
         Parameters
         ----------
         labels : ndarray
-            uint8 (y, x) in the model's scheme and scale; becomes the data of a new Labels layer.
-        name : str
-            Name of that layer.
+            uint8 (y, x) in the model's scheme and scale; becomes the data of a Labels layer.
+        name, translate, fit
+            Name of that layer; where its first pixel lies (y, x), in um; whether to bring all of it in sight.
         """
         model = self._needs_model()
-        self._leave(put_away=True)
-        arguments = layers.label_layer_arguments(model.scheme, model.um_per_px)
-        arguments = layers.without_clashing_units({**arguments, "name": name}, self.viewer.layers)
-        layer = self.viewer.add_labels(labels, **arguments)
-        self._take_up(layer)
-        self.viewer.reset_view()
+        self.turns.finish()
+        before = self._release()
+        self._take_up(layer_for(labels, name, translate, model, self.viewer, before), before)
+        if fit:
+            self.turns.add(self.viewer.reset_view)
 
     def paint_on(self, layer: Any) -> None:
         """Paint on a Labels layer that is there already, in place.
@@ -179,22 +188,20 @@ class Painter(QObject):
         """
         model = self._needs_model()
         prepare.origin_of_layer(layer, model)
-        if self.stage is not None and self.stage.labels is layer:
-            self.stage.touched = True
-            self._leave(put_away=False)
-        else:
-            self._leave(put_away=True)
+        self.turns.finish()
+        before = self._release()
         layers.dress(layer, model.scheme, model.um_per_px)
-        self._take_up(layer)
+        self._take_up(layer, before)
         assert self.stage is not None
         self.stage.touched = True  # somebody's work: never removed by us
 
-    def _take_up(self, layer: Any) -> None:
-        """Begin to follow and draw a layer."""
+    def _take_up(self, layer: Any, before: Stage | None) -> None:
+        """Follow and draw a layer; have it and its picture put up, and those before put away."""
         model = self._needs_model()
-        self.stage = Stage(self.viewer, layer, model.um_per_px, self)
-        layers.ready_brush(layer, model.scheme, model.um_per_px)
-        self.viewer.layers.selection.active = layer
+        if before is not None and before.labels is not layer:
+            self.turns.add(*before.put_away())
+            before = None
+        self.stage = Stage(self.viewer, layer, model.um_per_px, self, before)
         self._told.forget_strays()
         if self.looks.renewed_for_canvas():
             self.look_changed.emit()
@@ -203,19 +210,11 @@ class Painter(QObject):
             layer, edited=self._on_edited, compare=self._on_compare, replaced=self._on_replaced
         )
         self.canvas_changed.emit()
-
-    def _leave(self, *, put_away: bool | None) -> None:
-        """Let go of the present canvas, its layers put away, its picture removed, or all as it is if None."""
-        stage = self._release()
-        if stage is not None:
-            stage.close(remove=bool(put_away) and not stage.touched, hide=bool(put_away))
-            if put_away is False and stage.picture in self.viewer.layers:
-                self.viewer.layers.remove(stage.picture)
-            stage.deleteLater()
+        self.turns.add(*pieces_of(self.stage, model))
 
     def _let_be(self) -> None:
         """Let go of the present canvas, leaving its layers as they are."""
-        self._leave(put_away=None)
+        self._release()
         self.progressed.emit(1.0)
         self.canvas_changed.emit()
 
@@ -230,6 +229,8 @@ class Painter(QObject):
             self.desk.clear()
             self._scene += 1
             self.saving.give_up()
+            stage.close()
+            stage.deleteLater()
         return stage
 
     def _begin(self) -> None:
@@ -285,8 +286,8 @@ class Painter(QObject):
 
     @property
     def is_drawing(self) -> bool:
-        """Whether anything is being drawn, or an edit may still have to be."""
-        return self.stage is not None and self._finished != self._thread.orders
+        """Whether anything is being put up or drawn, or an edit may still have to be."""
+        return self.stage is not None and (self._finished != self._thread.orders or self.turns.is_busy)
 
     # ---- saving
 
@@ -377,6 +378,7 @@ class Painter(QObject):
         if self.stage is not None and self.stage.holds(event.value):
             what = "labels" if event.value is self.stage.labels else "H&E"
             other = self.stage.picture if event.value is self.stage.labels else self.stage.labels
+            self.stage.sheet.removed = event.value is self.stage.labels
             self._let_be()
             self._orphaned.emit(what, other)
 
@@ -391,8 +393,7 @@ class Painter(QObject):
             return
         self._closed = True
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        stage = self._release()
-        if stage is not None:
-            stage.close()
+        self.turns.drop()
+        self._release()
         self._thread.close()
         self.tasks.close()

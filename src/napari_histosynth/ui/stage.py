@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.ui.layers import picture_layer_arguments, without_clashing_units
+from napari_histosynth.core.tissue import TissueScheme
+from napari_histosynth.ui.layers import (
+    layer_scheme,
+    layer_um_per_px,
+    picture_layer_arguments,
+    without_clashing_units,
+)
 from napari_histosynth.ui.pyramid import Pyramid
 from napari_histosynth.ui.sketches import View
 
 # Seconds between refreshes: each uploads what is in view, so pieces that come faster share one. A stroke is
 # watched as it appears; a whole canvas may come in larger steps, which leaves more of the machine to draw it.
 _SOON, _PRESENTLY = 0.03, 0.2
+
+
+@dataclass(eq=False)
+class Sheet:
+    """What one paints on: a piece of work, whichever layers show it.
+
+    Attributes
+    ----------
+    removed : bool
+        Whether it went, because nobody had painted on it.
+    """
+
+    removed: bool = False
 
 
 class Stage(QObject):
@@ -26,30 +48,49 @@ class Stage(QObject):
     viewer : napari.Viewer
         Where the layers are.
     labels : napari.layers.Labels
-        2-D layer in the viewer.
+        2-D layer, in the viewer or on its way there.
     um_per_px : float
         Scale of the picture.
     parent : QObject, optional
         Qt parent.
+    before : Stage, optional
+        One with these labels whose picture is no longer needed: its layer goes on with another.
 
     Attributes
     ----------
     labels, picture : napari layers
-        The two layers.
+        The two layers; the picture is in the viewer after :meth:`insert_picture`.
     shape : tuple of int
         Height and width of the canvas in pixels.
     touched : bool
         Whether anyone has changed the labels since they were put up.
+    sheet : Sheet
+        What is painted on.
     """
 
-    def __init__(self, viewer: Any, labels: Any, um_per_px: float, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        labels: Any,
+        um_per_px: float,
+        parent: QObject | None = None,
+        before: Stage | None = None,
+    ) -> None:
         super().__init__(parent)
         self.viewer, self.labels = viewer, labels
         self.touched = False
+        self.sheet: Sheet = Sheet() if before is None or before.sheet.removed else before.sheet
+        self._closed = False
         self._um_per_px = um_per_px
         self.shape: tuple[int, int] = labels.data.shape
         self._pyramid = Pyramid.placeholder(self.shape)
-        self.picture = self._add_picture()
+        self.picture: Any = self._made_picture() if before is None else before.picture
+        if before is not None:
+            self._pyramid = before._pyramid
+            for name in ("scale", "translate"):
+                if not np.array_equal(getattr(self.picture, name), getattr(labels, name)):
+                    setattr(self.picture, name, getattr(labels, name))
+            self._show_other(Pyramid.placeholder(self.shape))
         self._last_refresh = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -70,13 +111,21 @@ class Stage(QObject):
         """
         if pyramid is self._pyramid:
             return False
-        levels_before, self._pyramid = len(self._pyramid.levels), pyramid
-        if (levels_before > 1) == (len(pyramid.levels) > 1):
-            self.picture.data = pyramid.data
-            return False
-        before, self.picture = self.picture, self._add_picture()
-        self.viewer.layers.remove(before)
-        return True
+        return self._show_other(pyramid)
+
+    def insert_labels(self) -> None:
+        """Put the labels into the viewer, on top, unless they are there or the stage was left."""
+        if not self._closed and self.labels not in self.viewer.layers:
+            self.viewer.layers.append(self.labels)
+
+    def insert_picture(self) -> None:
+        """Put the picture into the viewer, below the labels, unless it is there or they are not."""
+        layers = self.viewer.layers
+        if self._closed or self.picture in layers or self.labels not in layers:
+            return
+        active = layers.selection.active
+        layers.insert(layers.index(self.labels), self.picture)
+        layers.selection.active = active
 
     @property
     def pyramid(self) -> Pyramid | None:
@@ -121,27 +170,53 @@ class Stage(QObject):
         """Return whether a layer is one of the two."""
         return layer is self.labels or layer is self.picture
 
-    def close(self, *, remove: bool = False, hide: bool = False) -> None:
-        """Stop showing new pixels; remove or hide the layers that are still there if asked to."""
-        self._timer.stop()
-        for layer in (self.labels, self.picture):
-            if layer in self.viewer.layers:
-                if remove:
-                    self.viewer.layers.remove(layer)
-                elif hide:
-                    layer.visible = False
+    def fits(self, scheme: TissueScheme, um_per_px: float) -> bool:
+        """Return whether another canvas can have its layers: in sight, and nobody has painted."""
+        if self.touched or np.any(self.labels.translate):
+            return False
+        if any(layer not in self.viewer.layers or not layer.visible for layer in (self.labels, self.picture)):
+            return False
+        return layer_scheme(self.labels) == scheme and layer_um_per_px(self.labels) == um_per_px
 
-    def _add_picture(self) -> Any:
-        """Add a layer for the picture below the labels."""
+    def close(self) -> None:
+        """Stop showing new pixels; the layers stay."""
+        self._closed = True
+        self._timer.stop()
+
+    def put_away(self) -> list[Callable[[], None]]:
+        """Return what takes the layers away, or out of sight if somebody painted: one at a time."""
+        self.sheet.removed = not self.touched
+        put = self._remove if self.sheet.removed else self._hide
+        return [partial(put, layer) for layer in (self.labels, self.picture)]
+
+    def _remove(self, layer: Any) -> None:
+        if layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
+    def _hide(self, layer: Any) -> None:
+        if layer in self.viewer.layers:
+            layer.visible = False
+
+    def _made_picture(self) -> Any:
+        """Return a layer for the picture that lies where the labels do."""
+        from napari.layers import Image
+
         arguments = without_clashing_units(picture_layer_arguments(self._um_per_px), self.viewer.layers)
         arguments["scale"], arguments["translate"] = self.labels.scale, self.labels.translate
-        active = self.viewer.layers.selection.active
-        picture = self.viewer.add_image(
-            self._pyramid.data, multiscale=len(self._pyramid.levels) > 1, **arguments
-        )
-        self.viewer.layers.move(len(self.viewer.layers) - 1, self.viewer.layers.index(self.labels))
-        self.viewer.layers.selection.active = active
-        return picture
+        arguments["blending"] = "translucent_no_depth"  # as add_image has it
+        return Image(self._pyramid.data, multiscale=len(self._pyramid.levels) > 1, **arguments)
+
+    def _show_other(self, pyramid: Pyramid) -> bool:
+        """Show another picture; return whether another layer does."""
+        levels_before, self._pyramid = len(self._pyramid.levels), pyramid
+        if (levels_before > 1) == (len(pyramid.levels) > 1):
+            self.picture.data = pyramid.data
+            return False
+        before, self.picture = self.picture, self._made_picture()
+        if before in self.viewer.layers:
+            self.insert_picture()
+            self.viewer.layers.remove(before)
+        return True
 
     def _refresh(self) -> None:
         """Show the picture as it is now."""

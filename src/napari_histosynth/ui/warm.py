@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from napari_histosynth.ui.collector import collections_put_off
+
 _log = logging.getLogger(__name__)
 
 # What the first Labels layer of a session imports while the window stands still, over half a second.
@@ -28,8 +30,12 @@ _begun = False
 
 def load_torch() -> None:
     """Load torch's libraries and torch; harmless when repeated. Call it in a thread."""
-    _try(_open_torch_libraries)
-    _try(_import_torch)
+    if "torch" in sys.modules:
+        _try(_import_torch)  # waits for a thread that may be importing it
+        return
+    with collections_put_off():
+        _try(_open_torch_libraries)
+        _try(_import_torch)
 
 
 def load_for_layers() -> None:
@@ -43,8 +49,9 @@ def load_for_layers() -> None:
 
 
 def _load_for_layers() -> None:
-    _try(_import_for_layers)
-    _try(_read_units)
+    with collections_put_off():
+        _try(_import_for_layers)
+        _try(_read_units)
 
 
 def _try(load: Callable[[], None]) -> None:
@@ -57,8 +64,6 @@ def _try(load: Callable[[], None]) -> None:
 
 def _open_torch_libraries() -> None:
     """Open torch's libraries by ctypes, which unlocks the interpreter meanwhile, as importing does not."""
-    if "torch" in sys.modules:
-        return
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         return

@@ -1,0 +1,104 @@
+"""A napari window for benchmarks: a heartbeat that finds what holds it up, and a mouse."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LIMIT = 600.0  # s
+
+
+class Heart:
+    """Beats every 5 ms in Qt's event loop and notes the gaps between beats, in seconds."""
+
+    def __init__(self) -> None:
+        from qtpy.QtCore import Qt, QTimer
+
+        self._stat = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start(5)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all gaps."""
+        self.gaps: list[float] = []
+        self._last, self._waited = time.perf_counter(), self._delay()
+
+    def _delay(self) -> float:
+        """Return how long this thread has waited for a processor, in seconds."""
+        try:
+            return int(self._stat.read_text().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return 0.0
+
+    def _beat(self) -> None:
+        now, waited = time.perf_counter(), self._delay()
+        self.gaps.append(max(0.0, now - self._last - (waited - self._waited)))
+        self._last, self._waited = now, waited
+
+
+def spin(ready: Callable[[], bool], limit: float = LIMIT) -> float:
+    """Let the event loop run until something is true; return how long that took, in seconds."""
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    begin = time.perf_counter()
+    loop, timer = QEventLoop(), QTimer()
+    timer.timeout.connect(lambda: loop.quit() if ready() or time.perf_counter() - begin > limit else None)
+    timer.start(2)
+    loop.exec()
+    timer.stop()
+    return time.perf_counter() - begin
+
+
+def rest(seconds: float) -> None:
+    """Let the event loop run for a while."""
+    begin = time.perf_counter()
+    spin(lambda: time.perf_counter() - begin >= seconds)
+
+
+class Hand:
+    """A mouse over napari's canvas; places are shares of its width and height."""
+
+    def __init__(self, viewer: Any) -> None:
+        self.widget = viewer.window._qt_viewer.canvas.native
+
+    def _point(self, across: float, down: float) -> Any:
+        from qtpy.QtCore import QPoint
+
+        return QPoint(int(self.widget.width() * across), int(self.widget.height() * down))
+
+    def click(self, across: float, down: float) -> None:
+        """Press and release the left button."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        place = self._point(across, down)
+        QTest.mouseMove(self.widget, place)
+        QTest.mousePress(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        QTest.mouseRelease(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+    def drag(self, across: float, down: float, moves: int = 30) -> None:
+        """Draw a line of so many moves, 16 ms apart."""
+        from qtpy.QtCore import QPoint, Qt
+        from qtpy.QtTest import QTest
+
+        place = self._point(across, down)
+        QTest.mouseMove(self.widget, place)
+        QTest.mousePress(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        for _ in range(moves):
+            rest(0.016)
+            place += QPoint(4, 2)
+            QTest.mouseMove(self.widget, place)
+        QTest.mouseRelease(self.widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+    def undo(self) -> None:
+        """Press Ctrl+Z."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        QTest.keyClick(self.widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
