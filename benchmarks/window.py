@@ -12,12 +12,20 @@ LIMIT = 600.0  # s
 
 
 class Heart:
-    """Beats every 5 ms in Qt's event loop and notes the gaps between beats, in seconds."""
+    """Beats every 5 ms in Qt's event loop and notes the gaps between beats, in seconds.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    computed : bool
+        Count only what the main thread computed, not what it waited for.
+    """
+
+    def __init__(self, computed: bool = False) -> None:
         from qtpy.QtCore import Qt, QTimer
 
         self._stat = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        self._clock = time.thread_time if computed else time.perf_counter
+        self._computed = computed
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._beat)
@@ -27,17 +35,19 @@ class Heart:
     def restart(self) -> None:
         """Forget all gaps."""
         self.gaps: list[float] = []
-        self._last, self._waited = time.perf_counter(), self._delay()
+        self._last, self._waited = self._clock(), self._delay()
 
     def _delay(self) -> float:
-        """Return how long this thread has waited for a processor, in seconds."""
+        """Return how long this thread has waited for a processor, in seconds, if that is in the gaps."""
+        if self._computed:
+            return 0.0
         try:
             return int(self._stat.read_text().split()[1]) / 1e9
         except (OSError, IndexError, ValueError):
             return 0.0
 
     def _beat(self) -> None:
-        now, waited = time.perf_counter(), self._delay()
+        now, waited = self._clock(), self._delay()
         self.gaps.append(max(0.0, now - self._last - (waited - self._waited)))
         self._last, self._waited = now, waited
 

@@ -81,6 +81,7 @@ class Stage(QObject):
         self.touched = False
         self.sheet: Sheet = Sheet() if before is None or before.sheet.removed else before.sheet
         self._closed = False
+        self._replaced: Any = None
         self._um_per_px = um_per_px
         self.shape: tuple[int, int] = labels.data.shape
         self._pyramid = Pyramid.placeholder(self.shape)
@@ -111,12 +112,22 @@ class Stage(QObject):
         """
         if pyramid is self._pyramid:
             return False
-        return self._show_other(pyramid)
+        if not self._show_other(pyramid):
+            return False
+        self.remove_replaced()
+        self.insert_picture()
+        return True
 
     def insert_labels(self) -> None:
         """Put the labels into the viewer, on top, unless they are there or the stage was left."""
         if not self._closed and self.labels not in self.viewer.layers:
             self.viewer.layers.append(self.labels)
+
+    def remove_replaced(self) -> None:
+        """Take away the layer of a picture that is shown by another now, if there is one."""
+        replaced, self._replaced = self._replaced, None
+        if replaced is not None:
+            self._remove(replaced)
 
     def insert_picture(self) -> None:
         """Put the picture into the viewer, below the labels, unless it is there or they are not."""
@@ -212,10 +223,8 @@ class Stage(QObject):
         if (levels_before > 1) == (len(pyramid.levels) > 1):
             self.picture.data = pyramid.data
             return False
-        before, self.picture = self.picture, self._made_picture()
-        if before in self.viewer.layers:
-            self.insert_picture()
-            self.viewer.layers.remove(before)
+        self.remove_replaced()
+        self._replaced, self.picture = self.picture, self._made_picture()
         return True
 
     def _refresh(self) -> None:

@@ -58,4 +58,4 @@ def pieces_of(stage: Stage, model: PaintModel) -> list[Callable[[], None]]:
             layers.ready_brush(stage.labels, model.scheme, model.um_per_px)
             stage.viewer.layers.selection.active = stage.labels
 
-    return [stage.insert_labels, stage.insert_picture, get_ready]
+    return [stage.insert_labels, stage.remove_replaced, stage.insert_picture, get_ready]
