@@ -37,6 +37,34 @@ def made_points(viewer: Any, labels: Any, um_per_px: float) -> Any:
     return layer
 
 
+def put_up(viewer: Any, points: Any, labels: Any) -> None:
+    """Put points over a canvas that is there, if there are any; the canvas stays selected."""
+    if labels not in viewer.layers:
+        return
+    if points is not None and points not in viewer.layers:
+        viewer.layers.append(points)
+    viewer.layers.selection.active = labels
+
+
+def put_away(viewer: Any, layer: Any, *, remove: bool) -> None:
+    """Take a layer out of the viewer, or out of sight."""
+    if layer in viewer.layers:
+        if remove:
+            viewer.layers.remove(layer)
+        else:
+            layer.visible = False
+
+
+def point_events(layer: Any) -> tuple[Any, ...]:
+    """Return the events that tell of a change of points."""
+    return layer.events.data, layer.events.features, layer.events.set_data
+
+
+def moved_up(number: int, removed: int) -> int:
+    """Return the number of a look once another is removed; 0 for that one."""
+    return 0 if number == removed else number - (number > removed)
+
+
 def add_regions(viewer: Any, labels: Any, um_per_px: float) -> Any:
     """Add a blank Labels layer of a canvas's size, in the colors of the looks."""
     from napari.utils.colormaps import DirectLabelColormap

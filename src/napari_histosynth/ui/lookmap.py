@@ -95,11 +95,11 @@ class LookMapper(QObject):
         del self.looks.entries[number - 1]
         if self.points is not None and len(self.points.data):
             table = self.points.features.copy()
-            table["look"] = [_moved_up(int(look), number) for look in table["look"]]
+            table["look"] = [looklayers.moved_up(int(look), number) for look in table["look"]]
             self.points.features = table
             looklayers.color_points(self.points)
         if self.regions is not None:
-            table = np.array([_moved_up(value, number) for value in range(256)], np.uint8)
+            table = np.array([looklayers.moved_up(value, number) for value in range(256)], np.uint8)
             self.regions.data[...] = table[self.regions.data]
             self.regions.refresh()
         self.choose(min(max(self.current, 1), len(self.looks)))
@@ -120,6 +120,7 @@ class LookMapper(QObject):
         """Have points ready to be placed, in a layer of their own."""
         if not self._ready():
             return
+        self.painter.turns.finish()  # they lie over the canvas
         if self.points is None:
             self._make_points()
             self.painter.viewer.layers.append(self.points)
@@ -132,9 +133,8 @@ class LookMapper(QObject):
         """Have regions ready to be painted, in a layer of their own."""
         if not self._ready():
             return
-        stage = self.painter.stage
-        if self.regions is None:
-            assert stage is not None
+        self.painter.turns.finish()
+        if self.regions is None and (stage := self.painter.stage) is not None:
             self.regions = looklayers.add_regions(self.painter.viewer, stage.labels, self._um_per_px)
             self._follower = LabelsFollower(
                 self.regions, edited=self._on_edited, compare=self._on_edited, replaced=self._on_replaced
@@ -239,15 +239,7 @@ class LookMapper(QObject):
         finally:
             self.blockSignals(before)
         self.changed.emit()
-
-        def put_up() -> None:
-            viewer, points = self.painter.viewer, self.points
-            if self.painter.stage is stage and points is not None and points not in viewer.layers:
-                viewer.layers.append(points)
-            if stage.labels in viewer.layers:
-                viewer.layers.selection.active = stage.labels
-
-        self.painter.turns.add(put_up)
+        self.painter.turns.add(lambda: looklayers.put_up(self.painter.viewer, self.points, stage.labels))
 
     def _take(self, plan: LookPlan, stage: Any, *, hidden: bool = False) -> None:
         """Lay out a plan that was read; points that are to be hidden are not in the viewer yet."""
@@ -363,7 +355,7 @@ class LookMapper(QObject):
         self.points = looklayers.made_points(self.painter.viewer, stage.labels, self._um_per_px)
         self.points.visible = visible
         looklayers.set_point_features(self.points, look=max(self.current, 1))
-        for emitter in self._point_events():
+        for emitter in looklayers.point_events(self.points):
             emitter.connect(self._on_points)
 
     def _places(self) -> tuple[Any, ...]:
@@ -385,25 +377,17 @@ class LookMapper(QObject):
         if not (was_plain and self.is_plain):
             self.painter.redraw_looks()
 
-    def _point_events(self) -> tuple[Any, ...]:
-        events = self.points.events
-        return events.data, events.features, events.set_data
-
     def _put_away(self, layer: Any, *, remove: bool) -> None:
         """Stop following a layer, and take it away or hide it."""
         self._let_go(layer)
-        if layer in self.painter.viewer.layers:
-            if remove:
-                self.painter.viewer.layers.remove(layer)
-            else:
-                layer.visible = False
+        looklayers.put_away(self.painter.viewer, layer, remove=remove)
 
     def _let_go(self, layer: Any) -> None:
         """Stop following a layer."""
         if layer is None:
             return
         if layer is self.points:
-            for emitter in self._point_events():
+            for emitter in looklayers.point_events(self.points):
                 emitter.disconnect(self._on_points)
             self.points = None
         elif layer is self.regions:
@@ -412,8 +396,3 @@ class LookMapper(QObject):
             self._follower = None
             self.regions.events.selected_label.disconnect(self._on_selected_label)
             self.regions = None
-
-
-def _moved_up(number: int, removed: int) -> int:
-    """Return the number of a look once another is removed; 0 for that one."""
-    return 0 if number == removed else number - (number > removed)
