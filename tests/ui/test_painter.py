@@ -334,6 +334,13 @@ def test_a_canvas_that_nobody_painted_on_gives_its_layers_to_the_next(
     np.testing.assert_array_equal(painter.stage.picture.data, painter.stage.pixels)
 
 
+def test_the_next_canvas_lies_on_top_of_what_came_meanwhile(painter: Any, viewer: Any, settle: Any) -> None:
+    slide = viewer.add_image(np.zeros((50, 50, 3), np.uint8), scale=(0.62, 0.62), units=("um", "um"))
+    painter.new_canvas(np.ones((64, 64), np.uint8))
+    settle()
+    assert list(viewer.layers) == [slide, painter.stage.picture, painter.stage.labels]
+
+
 def test_the_next_canvas_has_layers_of_another_kind_where_it_is_large(
     painter: Any, viewer: Any, settle: Any, draw_whole: Draw
 ) -> None:

@@ -182,10 +182,11 @@ class Stage(QObject):
         return layer is self.labels or layer is self.picture
 
     def fits(self, scheme: TissueScheme, um_per_px: float) -> bool:
-        """Return whether another canvas can have its layers: in sight, and nobody has painted."""
+        """Return whether another canvas can have its layers: on top, in sight, and nobody has painted."""
+        seen = [layer for layer in self.viewer.layers if layer.visible]
         if self.touched or np.any(self.labels.translate):
             return False
-        if any(layer not in self.viewer.layers or not layer.visible for layer in (self.labels, self.picture)):
+        if self.labels not in seen[-1:] or self.picture not in seen:
             return False
         return layer_scheme(self.labels) == scheme and layer_um_per_px(self.labels) == um_per_px
 
