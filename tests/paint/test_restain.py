@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 import torch
 
 from napari_histosynth.core.stain import read_stain, stain_colors
@@ -64,3 +67,21 @@ def test_the_stain_of_a_restained_picture_is_the_one_given() -> None:
     rgb[:, :24] = stain_colors(np.zeros(9))[2]
     drawn = to_rgb(restain(from_rgb(rgb[None], "cpu"), BLUE))[0]
     assert np.abs(read_stain(drawn) - BLUE[0].numpy()).max() < 0.2
+
+
+def test_a_stain_far_outside_has_gradients() -> None:
+    picture = (torch.rand(1, 3, 8, 8) * 2 - 1).requires_grad_()
+    for stain in (torch.full((1, 9), -50.0), torch.full((1, 9), 50.0), torch.full((1, 9), -3.0)):
+        (gradient,) = torch.autograd.grad(restain(to_typical(picture, stain), stain).sum(), [picture])
+        assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("change", [restain, to_typical])
+def test_stains_are_changed_in_full_precision_whatever_the_networks_use(
+    change: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> None:
+    picture = torch.rand(1, 3, 8, 8) * 2 - 1
+    dense = torch.tensor([[2.4, 2.9, 1.4, 2.4, 2.1, 0.7, 0.0, 0.0, 0.0]])  # a very dark, very blue scan
+    plain = change(picture, dense)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(change(picture, dense), plain, atol=0, rtol=0)

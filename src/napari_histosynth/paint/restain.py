@@ -6,7 +6,9 @@ gives the picture its own. So the look of a stain cannot hide in the latent, nor
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import ParamSpec
 
 import numpy as np
 import torch
@@ -14,12 +16,32 @@ from torch import Tensor
 
 from napari_histosynth.core.stain import SPREAD, TYPICAL
 
+P = ParamSpec("P")
+
 #: Darkest that a picture is taken for, share of white.
 _DARKEST = 1 / 256
+#: Optical density beyond which nothing is seen.
+_DENSEST = 8.0
 #: Holds the way back where both stains are nearly one color.
 _RIDGE = 0.02
 
 
+def in_full_precision(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Keep a function of pictures in float32 where autocast would compute in bfloat16.
+
+    Products of densities, rounded to 8 bits, can no longer be inverted.
+    """
+
+    @wraps(function)
+    def computed(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        first = next(arg for arg in (*args, *kwargs.values()) if isinstance(arg, Tensor))
+        with torch.autocast(first.device.type, enabled=False):
+            return function(*args, **kwargs)
+
+    return computed
+
+
+@in_full_precision
 def restain(picture: Tensor, stain: Tensor) -> Tensor:
     """Give a picture of the typical stain another.
 
@@ -47,9 +69,10 @@ def restain(picture: Tensor, stain: Tensor) -> Tensor:
     above = _density(picture) - typical[6:, None, None]
     split = torch.einsum("ij,njyx->niyx", torch.cat([amounts, rest]), above)
     density = split[:, :1] * hematoxylin + split[:, 1:2] * eosin + split[:, 2:] * both + glass
-    return (2 * torch.exp(-density) - 1).clamp(-1, 1)
+    return _picture(density)
 
 
+@in_full_precision
 def to_typical(picture: Tensor, stain: Tensor) -> Tensor:
     """Give a picture of a known stain the typical one, nearly: the way back of :func:`restain`.
 
@@ -74,11 +97,16 @@ def to_typical(picture: Tensor, stain: Tensor) -> Tensor:
     change = both + (wanted - both @ colors) @ colors.mT @ torch.linalg.inv(colors @ colors.mT + ridge)
     above = _density(picture) - densities[:, 6:, None, None]
     density = torch.einsum("nij,njyx->niyx", change, above) + typical[6:, None, None]
-    return (2 * torch.exp(-density) - 1).clamp(-1, 1)
+    return _picture(density)
 
 
 def _density(picture: Tensor) -> Tensor:
     return -torch.log(((picture.float() + 1) / 2).clamp(min=_DARKEST))
+
+
+def _picture(density: Tensor) -> Tensor:
+    # clamped before the exponential: a pixel far outside would make it infinite, and its gradient no number
+    return 2 * torch.exp(-density.clamp(0, _DENSEST)) - 1
 
 
 @cache
