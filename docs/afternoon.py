@@ -129,6 +129,7 @@ class Afternoon:
         before = self.paint.painter.stage
         self.hands.choose_from_menu(self.paint.new_canvas, "Blank", dialogs=[answer])
         wait_for(lambda: self.paint.painter.stage not in (None, before), PATIENCE, "the canvas")
+        wait_for(lambda: not self.paint.painter.turns.is_busy, PATIENCE, "the layers of the canvas")
         check(self.labels.data.shape == (self.size, self.size), "the canvas has not the size that was typed")
 
     def draw_area(self, corners: list[tuple[float, float]]) -> None:
