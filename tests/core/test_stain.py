@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_histosynth.core.errors import ImageError
-from napari_histosynth.core.stain import SPREAD, TYPICAL, read_stain, stain_colors, vary_stain
+from napari_histosynth.core.stain import SPREAD, TYPICAL, read_stain, scale_stain, stain_colors
 
 NUCLEUS, PINK, GLASS = (90, 50, 130), (226, 160, 200), (245, 243, 246)
 
@@ -51,7 +51,7 @@ def test_scaling_the_density_of_a_picture_scales_its_stain() -> None:
     rgb = _tissue()
     scale = np.array([1.2, 0.9, 1.1])
     scaled = np.round(256 * ((rgb + 1) / 256) ** scale - 1).astype(np.uint8)
-    expected = vary_stain(read_stain(rgb), scale)
+    expected = scale_stain(read_stain(rgb), scale)
     assert np.abs(read_stain(scaled) - expected)[:6].max() < 0.1
     assert np.abs(read_stain(scaled) - expected).max() < 0.3  # a count of glass is an eighth
 

@@ -80,7 +80,7 @@ def read_stain(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.asarray((found - TYPICAL) / SPREAD, np.float32)
 
 
-def vary_stain(stain: npt.NDArray[np.float32], scale: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+def scale_stain(stain: npt.NDArray[np.float32], scale: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """Return the stain, (9,), of a picture after the optical density of each color was scaled, (3,)."""
     densities = (stain * SPREAD + TYPICAL) * np.tile(scale, 3)
     return np.asarray((densities - TYPICAL) / SPREAD, np.float32)

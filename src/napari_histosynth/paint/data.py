@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_histosynth.core.errors import TrainingError
-from napari_histosynth.core.stain import read_stain, vary_stain
+from napari_histosynth.core.stain import read_stain, scale_stain
 from napari_histosynth.paint.labels import labels_from_he, nuclei_mask, without_nuclei
 from napari_histosynth.paint.places import Places, corner
 
@@ -253,7 +253,7 @@ class CropSampler:
             if self._grades is not None:
                 grades.append(self._grades[number])
             if self._stains is not None:
-                stains.append(vary_stain(self._stains[number], scale))
+                stains.append(scale_stain(self._stains[number], scale))
         batch: dict[str, npt.NDArray[Any]] = {
             "image": np.stack(images),
             "labels": np.stack(labels),

@@ -80,7 +80,6 @@ def prepare(
     """Read the data and build the networks of a run, untrained; ``kept`` is where made labels stay."""
     import torch
 
-    from napari_histosynth.paint.network import LocalGenerator
     from napari_histosynth.paint.training import PaintTraining, make_generator, margin_of, shown_side
 
     scheme = get_scheme(config.model.scheme)
@@ -99,7 +98,7 @@ def prepare(
         detail=wanted.detail,
         jitter=wanted.jitter,
         by_class=wanted.by_class,
-        stain=isinstance(generator, LocalGenerator) and generator.stain,
+        stain=generator.stain,
         grades=wanted.grades,
     )
     side = shown_side(generator)

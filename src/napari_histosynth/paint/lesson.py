@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,13 +37,6 @@ class Lesson:
     mean: Tensor
     latent: Tensor
     batch: Mapping[str, Any]
-
-
-class Aid(Protocol):
-    """A network that learns from real crops what the generator is then held to."""
-
-    def teach(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
-        """Return how wrong the network is on real crops, and how wrong it finds what is drawn."""
 
 
 def stain_of(batch: Mapping[str, Any], device: torch.device | str) -> Tensor | None:

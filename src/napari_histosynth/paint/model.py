@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -87,7 +87,7 @@ class PaintModel:
     @property
     def has_stain(self) -> bool:
         """Whether the last nine numbers of a latent are a stain (:mod:`napari_histosynth.core.stain`)."""
-        return isinstance(self.generator, LocalGenerator) and self.generator.stain
+        return self.generator.stain
 
     @property
     def sha256(self) -> str:
@@ -151,11 +151,8 @@ class PaintModel:
             raise ImageError(
                 f"An H&E picture must be uint8 (y, x, 3) of 32 px or more, not {rgb.dtype} {rgb.shape}."
             )
-        stain = torch.from_numpy(read_stain(rgb)[None]).to(self.device) if self.has_stain else None
         with torch.inference_mode(), self._lock:
-            latent, _ = self.encoder(from_rgb(rgb[None], self.device), stain)
-            if stain is not None:
-                latent = torch.cat([latent, stain], 1)
+            latent = encode_picture(self.encoder, rgb, self.device, stain=self.has_stain)
         return np.asarray(latent[0].cpu().numpy(), np.float32)
 
     def draw(
@@ -240,8 +237,7 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
     load_state(generator, select(tensors, "generator."), folder.where)
     encoder = None
     if encoding := select(tensors, "encoder."):
-        style = generator.style_size if isinstance(generator, LocalGenerator) else card.latent_size
-        encoder = StyleEncoder(style)
+        encoder = StyleEncoder(generator.style_size)
         load_state(encoder, encoding, folder.where)
         encoder = encoder.eval().requires_grad_(False).to(where)
     if isinstance(generator, LocalGenerator):
@@ -263,6 +259,17 @@ def load_model(name_or_path: str | Path, *, device: str = "auto", precision: str
         dtype=dtype,
         latent_bank=None if bank is None else np.asarray(bank.float().numpy(), np.float32),
     )
+
+
+def encode_picture(
+    encoder: StyleEncoder, rgb: npt.NDArray[np.uint8], device: torch.device | str, *, stain: bool
+) -> Tensor:
+    """Return the latent, (1, d), of a whole picture, uint8 (y, x, 3); if asked for, its stain at the end."""
+    picture = from_rgb(rgb[None], device)
+    if not stain:
+        return cast("Tensor", encoder(picture)[0])
+    read = torch.from_numpy(read_stain(rgb)[None]).to(device)
+    return torch.cat([encoder(picture, read)[0], read], 1)
 
 
 def from_rgb(pictures: npt.NDArray[np.uint8], device: torch.device | str) -> Tensor:

@@ -139,7 +139,8 @@ class PaperGenerator(nn.Module):
         if width < 16 or width % 16:
             raise ModelError(f"The paper preset cannot be {width} channels wide; choose a multiple of 16.")
         self.n_classes = n_classes
-        self.latent_size = latent_size
+        self.latent_size = self.style_size = latent_size
+        self.stain = False  # its latent holds none apart
         self.width = width
         self.start = start
         self.fc = nn.Linear(latent_size, width * start * start)

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_histosynth.core.stain import read_stain
 from napari_histosynth.core.training import decayed, decayed_as_paper, settle_norms, update_average
 from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.grader import Grader
 from napari_histosynth.paint.lesson import Lesson, stain_of, unsure
-from napari_histosynth.paint.model import from_rgb, to_rgb
+from napari_histosynth.paint.model import encode_picture, from_rgb, to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
@@ -68,7 +67,7 @@ class PaintTraining:
         self.config, self.scheme, self.sampler, self.shown = config, scheme, sampler, shown
         torch.manual_seed(config.loop.seed)
         self.generator = make_generator(config, scheme)
-        self.encoder = StyleEncoder(style_size_of(self.generator))
+        self.encoder = StyleEncoder(self.generator.style_size)
         shape = config.discriminator
         self.discriminator = MultiScaleDiscriminator(
             scheme.n_classes, shape.widths, shape.fine_widths, shape.fine_crop, shape.instance_norm
@@ -202,7 +201,7 @@ class PaintTraining:
             _, labels = tensors(crop, self.scheme.n_classes, fabric.device)
             with torch.no_grad(), fabric.autocast():
                 torch.manual_seed(number)
-                own = _encode(average, field.image[y : y + side, x : x + side], fabric.device)
+                own = self._encode(average, field.image[y : y + side, x : x + side], fabric)
                 latents = torch.cat([own, random[2 * number : 2 * number + 2]])
                 pictures = generator(labels.expand(3, -1, -1, -1), latents)
             inner = crop["labels"][0, margin : margin + side, margin : margin + side]
@@ -236,7 +235,7 @@ class PaintTraining:
         chosen = np.unique(np.linspace(0, len(fields) - 1, 4 * KNOWN_LOOKS).round().astype(int))
         generator = settled["generator"]
         with torch.no_grad(), fabric.autocast():
-            latents = torch.cat([_encode(settled, fields[i].image, fabric.device).float() for i in chosen])
+            latents = torch.cat([self._encode(settled, fields[i].image, fabric).float() for i in chosen])
             batches = [tensors(self.sampler.batch(n), self.scheme.n_classes, fabric.device) for n in (0, 1)]
             labels = torch.cat([labels for _, labels in batches])
             glass = _inside(labels, self.sampler.margin)[:, self.scheme.background] > 0
@@ -249,6 +248,11 @@ class PaintTraining:
                 wrong.append(share + (white & ~glass).sum() / (~glass).sum().clamp(min=1))
         order = torch.stack(wrong).argsort(stable=True)
         return latents[order[:KNOWN_LOOKS].sort().values]
+
+    def _encode(self, networks: nn.ModuleDict, rgb: npt.NDArray[np.uint8], fabric: Fabric) -> Tensor:
+        """Return the latent, (1, d), of a whole picture by averaged networks."""
+        encoder = cast("StyleEncoder", networks["encoder"])
+        return encode_picture(encoder, rgb, fabric.device, stain=self.generator.stain)
 
     def _perceptual(
         self,
@@ -289,7 +293,7 @@ class PaintTraining:
         return ((drawn - 1) ** 2).mean()
 
 
-def make_generator(config: PaintConfig, scheme: TissueScheme) -> nn.Module:
+def make_generator(config: PaintConfig, scheme: TissueScheme) -> LocalGenerator | PaperGenerator:
     """Build the generator that a configuration names, untrained."""
     model = config.model
     architecture = dict(model.architecture)
@@ -301,12 +305,6 @@ def make_generator(config: PaintConfig, scheme: TissueScheme) -> nn.Module:
 def margin_of(generator: nn.Module) -> int:
     """Return how many pixels of labels a generator needs beyond each side of its picture."""
     return generator.margin if isinstance(generator, LocalGenerator) else 0
-
-
-def style_size_of(generator: nn.Module) -> int:
-    """Return how many numbers of the latent an encoder gives: all but those of the stain."""
-    size = generator.style_size if isinstance(generator, LocalGenerator) else generator.latent_size
-    return cast("int", size)
 
 
 def shown_side(generator: nn.Module) -> int:
@@ -324,15 +322,6 @@ def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str
 def _with_stain(latents: Tensor, stain: Tensor | None) -> Tensor:
     """Append the stain to the latents of the first pictures of a batch."""
     return latents if stain is None else torch.cat([latents, stain[: len(latents)]], 1)
-
-
-def _encode(networks: nn.ModuleDict, rgb: npt.NDArray[np.uint8], device: torch.device | str) -> Tensor:
-    """Return the latent, (1, d), of a whole picture, uint8 (y, x, 3)."""
-    generator = networks["generator"]
-    stain = None
-    if isinstance(generator, LocalGenerator) and generator.stain:
-        stain = torch.from_numpy(read_stain(rgb)[None]).to(device)
-    return _with_stain(networks["encoder"](from_rgb(rgb[None], device), stain)[0], stain)
 
 
 def _mean(losses: Iterable[Tensor]) -> Tensor:
