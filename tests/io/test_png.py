@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,35 +16,9 @@ from napari_histosynth.core.provenance import Provenance, ProvenanceError
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import read_image, read_provenance, save_image, save_labels, save_provenance
 
+Chunks = Callable[[Path], dict[bytes, bytes]]
 SCHEME = get_scheme("prostate-3")
 MADE_BY = Provenance(model="colon-3class", seed=3, um_per_px=0.62, size=(37, 53))
-
-
-@pytest.fixture
-def rgb() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def labels() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 4, (37, 53), dtype=np.uint8)
-
-
-def chunks(path: Path) -> dict[bytes, bytes]:
-    """Split a PNG into its chunks by the specification, checking each sum."""
-    data = path.read_bytes()
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    found: dict[bytes, bytes] = {}
-    place = 8
-    while place < len(data):
-        (length,) = struct.unpack(">I", data[place : place + 4])
-        kind, body = data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
-        assert struct.unpack(">I", data[place + 8 + length : place + 12 + length])[0] == zlib.crc32(
-            kind + body
-        )
-        found[kind] = found.get(kind, b"") + body
-        place += 12 + length
-    return found
 
 
 def test_a_picture_reads_back_exactly(tmp_path: Path, rgb: np.ndarray) -> None:
@@ -127,7 +101,9 @@ def test_provenance_is_written_into_pictures_and_read_back(
         assert read_provenance(tmp_path / f"{name}.png") == MADE_BY
 
 
-def test_provenance_stands_in_an_itxt_chunk_that_says_synthetic(tmp_path: Path, rgb: np.ndarray) -> None:
+def test_provenance_stands_in_an_itxt_chunk_that_says_synthetic(
+    chunks: Chunks, tmp_path: Path, rgb: np.ndarray
+) -> None:
     save_image(tmp_path / "a.png", rgb, MADE_BY)
     keyword, _, rest = chunks(tmp_path / "a.png")[b"iTXt"].partition(b"\0")
     assert keyword == b"histosynth"
@@ -136,7 +112,11 @@ def test_provenance_stands_in_an_itxt_chunk_that_says_synthetic(tmp_path: Path, 
 
 @pytest.mark.parametrize(("um_per_px", "per_meter"), [(1.0, 1_000_000), (0.62, 1_612_903), (0.5, 2_000_000)])
 def test_the_scale_is_written_as_pixels_per_meter(
-    tmp_path: Path, rgb: np.ndarray, um_per_px: float, per_meter: int
+    chunks: Chunks,
+    tmp_path: Path,
+    rgb: np.ndarray,
+    um_per_px: float,
+    per_meter: int,
 ) -> None:
     save_image(tmp_path / "a.png", rgb, Provenance(um_per_px=um_per_px))
     assert chunks(tmp_path / "a.png")[b"pHYs"] == struct.pack(">IIB", per_meter, per_meter, 1)
@@ -144,7 +124,7 @@ def test_the_scale_is_written_as_pixels_per_meter(
 
 @pytest.mark.parametrize("um_per_px", [1e-9, 1e9, None])
 def test_a_scale_that_png_cannot_hold_is_left_out(
-    tmp_path: Path, rgb: np.ndarray, um_per_px: float | None
+    chunks: Chunks, tmp_path: Path, rgb: np.ndarray, um_per_px: float | None
 ) -> None:
     save_image(tmp_path / "a.png", rgb, Provenance(um_per_px=um_per_px))
     assert b"pHYs" not in chunks(tmp_path / "a.png")

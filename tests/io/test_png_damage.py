@@ -28,16 +28,6 @@ SCHEME = get_scheme("prostate-3")
 MADE_BY = Provenance(model="colon-3class", seed=3, um_per_px=0.62, size=(37, 53))
 
 
-@pytest.fixture
-def rgb() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def labels() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 4, (37, 53), dtype=np.uint8)
-
-
 def png_header(width: int, height: int) -> bytes:
     """Return the start of a PNG that claims a size, without its pixels."""
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import struct
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,32 +14,11 @@ from napari_histosynth.core.errors import LabelMapError, UnknownColorError
 from napari_histosynth.core.tissue import TissueClass, TissueScheme, get_scheme
 from napari_histosynth.io import read_image, read_labels, save_labels
 
+Chunks = Callable[[Path], dict[bytes, bytes]]
 SCHEME = get_scheme("prostate-3")
 MANY = TissueScheme(
     "many", "Many", tuple(TissueClass(k, f"class {k}", f"#{k * 60_000:06x}") for k in range(255))
 )
-
-
-@pytest.fixture
-def labels() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 4, (37, 53), dtype=np.uint8)
-
-
-def chunks(path: Path) -> dict[bytes, bytes]:
-    """Split a PNG into its chunks by the specification, checking each sum."""
-    data = path.read_bytes()
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    found: dict[bytes, bytes] = {}
-    place = 8
-    while place < len(data):
-        (length,) = struct.unpack(">I", data[place : place + 4])
-        kind, body = data[place + 4 : place + 8], data[place + 8 : place + 8 + length]
-        assert struct.unpack(">I", data[place + 8 + length : place + 12 + length])[0] == zlib.crc32(
-            kind + body
-        )
-        found[kind] = found.get(kind, b"") + body
-        place += 12 + length
-    return found
 
 
 @pytest.mark.parametrize("color", [False, True])
@@ -61,7 +39,7 @@ def test_a_map_of_255_classes_reads_back_exactly(tmp_path: Path, color: bool) ->
 
 
 def test_an_index_picture_holds_the_indices_and_the_palette_of_the_scheme(
-    tmp_path: Path, labels: np.ndarray
+    chunks: Chunks, tmp_path: Path, labels: np.ndarray
 ) -> None:
     save_labels(tmp_path / "a.png", labels, SCHEME)
     with Image.open(tmp_path / "a.png") as picture:

@@ -129,3 +129,9 @@ def draw_whole() -> Callable[[Any], np.ndarray[Any, Any]]:
         return canvas.render()
 
     return draw
+
+
+@pytest.fixture
+def settle(painted: Any, wait: Any) -> Callable[[], None]:
+    """Return a function that waits until all is drawn."""
+    return lambda: wait(lambda: not painted.painter.is_drawing)

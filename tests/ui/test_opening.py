@@ -13,12 +13,6 @@ from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import save_labels
 
 
-@pytest.fixture
-def settle(painted: Any, wait: Any) -> Callable[[], None]:
-    """Return a function that waits until all is drawn."""
-    return lambda: wait(lambda: not painted.painter.is_drawing)
-
-
 def test_a_label_map_of_two_classes_is_opened_with_nuclei(
     painted: Any, wait: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,12 +36,6 @@ def slicing(request: pytest.FixtureRequest) -> Iterator[bool]:
     settings.async_ = before
 
 
-@pytest.fixture
-def settle(painted: Any, wait: Any) -> Callable[[], None]:
-    """Return a function that waits until all is drawn."""
-    return lambda: wait(lambda: not painted.painter.is_drawing)
-
-
 def native(viewer: Any) -> Any:
     """Return the Qt widget that takes the mouse."""
     return viewer.window._qt_viewer.canvas.native

@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 
 from napari_histosynth.io import read_image, read_labels, read_provenance
-
-
-@pytest.fixture
-def settle(painted: Any, wait: Any) -> Callable[[], None]:
-    """Return a function that waits until all is drawn."""
-    return lambda: wait(lambda: not painted.painter.is_drawing)
-
-
-def native(viewer: Any) -> Any:
-    """Return the Qt widget that takes the mouse."""
-    return viewer.window._qt_viewer.canvas.native
-
-
-def stroke(viewer: Any, qtbot: Any, across: float, down: float = 0.5) -> None:
-    """Draw a short line with the mouse, from a place given as shares of the canvas widget."""
-    widget = native(viewer)
-    start = QPoint(int(widget.width() * across), int(widget.height() * down))
-    qtbot.wait(100)
-    QTest.mouseMove(widget, start)
-    qtbot.wait(30)
-    QTest.mousePress(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
-    for step in range(1, 4):
-        qtbot.wait(30)
-        QTest.mouseMove(widget, start + QPoint(8 * step, 4 * step))
-    qtbot.wait(30)
-    QTest.mouseRelease(
-        widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start + QPoint(24, 12)
-    )
 
 
 def test_saving_writes_picture_labels_and_record(
