@@ -90,6 +90,11 @@ class PaintModel:
         return self.generator.stain
 
     @property
+    def style_size(self) -> int:
+        """Length of the latent without the stain."""
+        return self.latent_size - STAIN_SIZE * self.has_stain
+
+    @property
     def sha256(self) -> str:
         """Hash of the weights."""
         return self.card.sha256
