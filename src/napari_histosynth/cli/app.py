@@ -17,6 +17,7 @@ from napari_histosynth.cli import (
     evaluate,
     evaluate_flat,
     field,
+    latent,
     models,
     segment,
     train,
@@ -93,8 +94,11 @@ app.command("segment", help=segment.SEGMENT_HELP)(segment.segment)
 app.command("weak-labels", help=weak.WEAK_HELP)(weak.weak)
 app.command("edit", help=edit.EDIT_HELP)(edit.edit)
 app.command("field", help=field.FIELD_HELP)(field.field)
+app.command("encode", help=latent.ENCODE_HELP)(latent.encode)
+app.command("interpolate", help=latent.INTERPOLATE_HELP)(latent.interpolate)
 app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)
 app.add_typer(models.app, name="models")
+app.add_typer(latent.app, name="anchors")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 evaluate.app.command("flat", help=evaluate_flat.FLAT_HELP)(evaluate_flat.flat)

@@ -65,7 +65,7 @@ def refine_latent(
     """Fit the latent of a picture whose labels are known.
 
     The stain, where the model has it apart, is read from the picture and stays. The rest begins as the
-    encoder says and is moved until crops drawn from the labels have the colors and the grain of the picture's.
+    encoder says and is moved until crops drawn from the labels have the colors and grain of the picture.
 
     Parameters
     ----------

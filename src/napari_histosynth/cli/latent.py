@@ -1,0 +1,264 @@
+"""``histosynth encode``, ``interpolate`` and ``anchors``: looks of pictures, and ways between grades."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_histosynth.cli.console import check_output, help_text, progress, results, say, waiting
+from napari_histosynth.cli.draw import DeviceOption, ModelOption, PrecisionOption
+from napari_histosynth.cli.labelinput import (
+    LabelsArgument,
+    ScaleOption,
+    SchemeOption,
+    read_labels_input,
+    tell_guesses,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from napari_histosynth.latent.anchors import Anchors
+    from napari_histosynth.paint.model import PaintModel
+
+DEFAULT_GRADED_MODEL = "colon-2class"
+
+ENCODE_HELP = help_text("""Read the look of an H&E picture as a latent.
+
+The encoder reads it at once. With --labels, the label map of the picture, it is then fitted: tissue drawn
+from these labels comes to look like the picture, and how far it still is from it is printed.
+
+\b
+$ histosynth encode slide.png -o look.npy
+$ histosynth encode slide.png -o look.npy --labels slide-labels.png --steps 100
+$ histosynth render other.png -o he.png --model colon-2class --latent look.npy""")
+
+INTERPOLATE_HELP = help_text("""Draw a label map from one grade to another.
+
+The labels, the stain and the fine texture stay; what changes is the grade. Grades are those of
+'histosynth anchors list', or latents in .npy files. OUT ends in .png (a strip), .gif or .mp4 (there and
+back).
+
+\b
+$ histosynth interpolate labels.png --from moderately --to poorly --steps 9 -o strip.png
+$ histosynth interpolate labels.png --from healthy --to poorly --steps 24 -o film.mp4
+
+The same command gives the same pictures; what made them is written into OUT.""")
+
+app = typer.Typer(
+    help=help_text("""Named places in a model's latent: grades that it ships, and your own."""),
+    no_args_is_help=True,
+)
+
+LIST_HELP = help_text("""List the named places of a model.
+
+\b
+$ histosynth anchors list --model colon-2class""")
+
+ADD_HELP = help_text("""Name a place: the mean of the looks of one or more H&E pictures.
+
+It is kept in your own folder for this model, or in the file that --output names, which --anchors of other
+commands read.
+
+\b
+$ histosynth anchors add "our signet ring" a.png b.png c.png --model colon-2class""")
+
+AnchorsOption = Annotated[
+    Path | None,
+    typer.Option("--anchors", metavar="FILE.json", help="More named places, of the same model."),
+]
+
+
+def encode(
+    picture: Annotated[
+        Path, typer.Argument(metavar="HE", help="H&E picture, of any scale that its file states.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="Z.npy", help="Where the latent goes.")],
+    model: ModelOption = DEFAULT_GRADED_MODEL,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="LABELS", help="Label map of HE, to fit the latent with.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=0, help="How long to fit, with --labels.")] = 60,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Run ``histosynth encode``; see :data:`ENCODE_HELP`."""
+    check_output(output, inputs=(picture, labels), endings=(".npy",))
+    import numpy as np
+
+    from napari_histosynth.core.atomic import atomic_path
+
+    _, loaded = _load(model, device, precision)
+    from napari_histosynth.paint.inputs import latent_of_file
+
+    if labels is None:
+        latent = latent_of_file(picture, loaded)
+        found = ""
+    else:
+        from napari_histosynth.latent.fitting import fit_file
+
+        with progress(f"Fitting the look of {picture.name}") as tell:
+            fitted = fit_file(loaded, picture, labels, steps=steps, tell=tell)
+        latent = fitted.latent
+        found = (
+            f" Drawn in it, colors differ by {fitted.error:.1f} gray levels (encoder: "
+            f"{fitted.error_before:.1f}), texture by {fitted.texture:.2f} ({fitted.texture_before:.2f})."
+        )
+    with atomic_path(output) as temporary, temporary.open("wb") as file:
+        np.save(file, latent)
+    say(f"Wrote {output}: {len(latent)} numbers for {loaded.name}.{found}")
+
+
+def interpolate(
+    labels: LabelsArgument,
+    start: Annotated[str, typer.Option("--from", metavar="GRADE|Z.npy", help="Where it begins.")],
+    end: Annotated[str, typer.Option("--to", metavar="GRADE|Z.npy", help="Where it ends.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="A .png strip, a .gif or an .mp4.")
+    ],
+    steps: Annotated[int, typer.Option(min=2, help="Pictures, ends included.")] = 9,
+    beyond: Annotated[
+        float, typer.Option(min=0, max=0.5, help="How far to go past both ends, a share of the way.")
+    ] = 0.0,
+    spherical: Annotated[
+        bool, typer.Option("--spherical/--straight", help="Along a circle or a line.")
+    ] = False,
+    model: ModelOption = DEFAULT_GRADED_MODEL,
+    scheme: SchemeOption = None,
+    um_per_px: ScaleOption = None,
+    anchors: AnchorsOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the fine texture.")] = 0,
+    latent_seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Chooses the stain, if the model has it apart. --seed if not given."),
+    ] = None,
+    per_second: Annotated[float, typer.Option(min=0.1, max=60, help="Pictures a second.")] = 8.0,
+    back: Annotated[bool, typer.Option("--back/--once", help="Whether a film also goes back.")] = True,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Run ``histosynth interpolate``; see :data:`INTERPOLATE_HELP`."""
+    from napari_histosynth.latent.film import FILM_ENDINGS
+
+    check_output(output, inputs=(labels, anchors), endings=FILM_ENDINGS)
+    import numpy as np
+
+    known, loaded = _load(model, device, precision, anchors)
+    from napari_histosynth.latent.film import draw_frames, save_film
+    from napari_histosynth.latent.space import between
+
+    first, second = (_style(name, known, loaded) for name in (start, end))
+    given = read_labels_input(labels, loaded.scheme, loaded.um_per_px, scheme=scheme, um_per_px=um_per_px)
+    tell_guesses(labels, given)
+    stain = loaded.sample_latent(seed if latent_seed is None else latent_seed)[loaded.style_size :]
+    shares = np.linspace(-beyond, 1 + beyond, steps)
+    latents = [np.concatenate([between(first, second, float(t), spherical=spherical), stain]) for t in shares]
+    captions = [f"{t:.0%}" for t in shares]
+    captions[int(np.abs(shares).argmin())], captions[int(np.abs(shares - 1).argmin())] = start, end
+    with progress(f"Drawing {labels.name}") as tell:
+        frames = list(
+            draw_frames(
+                loaded,
+                given.labels,
+                latents,
+                captions,
+                scheme=given.scheme,
+                um_per_px=given.um_per_px,
+                seed=seed,
+                progress=tell,
+            )
+        )
+    save_film(output, frames, per_second=per_second, back=back)
+    say(f"Wrote {output}: {len(frames)} pictures from {start} to {end} by {loaded.name}.")
+
+
+@app.command("list", help=LIST_HELP)
+def list_command(
+    model: ModelOption = DEFAULT_GRADED_MODEL,
+    anchors: AnchorsOption = None,
+) -> None:
+    """Run ``histosynth anchors list``."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    known, loaded = _load(model, "cpu", "auto", anchors)
+    if not len(known):
+        say(f"{loaded.name} has no named places; 'histosynth anchors add' makes some.")
+        return
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("name", "grade", "pictures", "source", "nearest, distance"):
+        table.add_column(column)
+    for place in known:
+        others = [(other, far) for other, far in known.nearest(place.style) if other.name != place.name]
+        near = f"{others[0][0].name}, {others[0][1]:.1f}" if others else ""
+        grade = "" if place.grade is None else f"{place.grade:g}"
+        table.add_row(place.name, grade, str(place.pictures), place.source, near)
+    results().print(table)
+
+
+@app.command("add", help=ADD_HELP)
+def add_command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    pictures: Annotated[list[Path], typer.Argument(metavar="HE...", help="H&E pictures.")],
+    model: ModelOption = DEFAULT_GRADED_MODEL,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE.json", help="A file to add it to, to share with others."
+        ),
+    ] = None,
+) -> None:
+    """Run ``histosynth anchors add``."""
+    if output is not None:
+        check_output(output, inputs=tuple(pictures), endings=(".json",))
+    _, loaded = _load(model, "auto", "auto")
+    from napari_histosynth.latent.anchors import Anchors, anchor_of, read_anchors
+    from napari_histosynth.latent.known import keep_anchor
+    from napari_histosynth.paint.inputs import latent_of_file
+
+    styles = []
+    with progress(f"Reading {len(pictures)} pictures") as tell:
+        for number, picture in enumerate(pictures, 1):
+            styles.append(latent_of_file(picture, loaded)[: loaded.style_size])
+            tell(number / len(pictures))
+    place = anchor_of(name, styles, source="added by hand")
+    if output is None:
+        path = keep_anchor(loaded, place)
+    else:
+        path = output
+        own = read_anchors(path, loaded) if path.exists() else Anchors(loaded.name, loaded.sha256)
+        own.added(place).write(path)
+    say(f"Added {name!r} of {len(pictures)} picture{'s' * (len(pictures) > 1)} for {loaded.name} to {path}.")
+
+
+def _load(model: str, device: str, precision: str, more: Path | None = None) -> tuple[Anchors, PaintModel]:
+    """Load a model with its named places and those of a file."""
+    from napari_histosynth.zoo import find_model
+
+    folder = find_model(model)
+    with waiting(f"Loading {folder.name}"):
+        from napari_histosynth.latent.anchors import joined, read_anchors
+        from napari_histosynth.latent.known import known_anchors
+        from napari_histosynth.paint.model import load_model
+
+        loaded = load_model(folder.path, device=device, precision=precision)
+        known = known_anchors(folder, loaded)
+        if more is not None:
+            known = joined(known, read_anchors(more, loaded))
+    return known, loaded
+
+
+def _style(name: str, known: Anchors, model: PaintModel) -> npt.NDArray[np.float32]:
+    """Return the style that a grade's name or a file of a latent stands for."""
+    if not name.endswith(".npy"):
+        return known[name].style
+    from napari_histosynth.core.errors import ModelError
+    from napari_histosynth.paint.inputs import read_latent
+
+    latent = read_latent(name, model.card)
+    if latent.ndim != 1:
+        raise ModelError(f"The latent {name} varies over a canvas; give one of a single look.")
+    return latent[: model.style_size]

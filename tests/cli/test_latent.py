@@ -1,0 +1,190 @@
+"""`histosynth encode`, `interpolate` and `anchors`: what they write, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.io import read_image, read_provenance, save_image, save_labels
+from napari_histosynth.latent.anchors import Anchors, anchor_of
+from napari_histosynth.paint.encoder import StyleEncoder
+from napari_histosynth.paint.examples import example_labels
+from napari_histosynth.paint.network import build_generator
+from napari_histosynth.zoo import ModelCard, find_model, write_folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with an encoder, the stain apart, and two grades beside its weights."""
+    torch.manual_seed(0)
+    shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
+    card = ModelCard(
+        name="graded", preset="local", scheme="colon-2", um_per_px=1.0, latent_size=12, architecture=shape
+    )
+    tensors = {f"encoder.{k}": v for k, v in StyleEncoder(3).state_dict().items()}
+    tensors |= {f"generator.{k}": v for k, v in build_generator("local", 3, 12, **shape).state_dict().items()}
+    folder = write_folder(tmp_path_factory.mktemp("m") / "graded", card, tensors)
+    places = (
+        anchor_of("healthy", np.zeros((3, 3)), grade=0, source="fields"),
+        anchor_of("poorly differentiated", np.full((4, 3), 2.0), grade=1, source="fields"),
+    )
+    card = find_model(folder.path).card
+    Anchors(card.name, card.sha256, places).write(folder.path / "anchors.json")
+    return folder.path
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "he.png"
+    rgb = np.full((200, 180, 3), (220, 160, 200), np.uint8)
+    rgb[::5, ::5] = (90, 50, 130)
+    save_image(path, rgb)
+    return path
+
+
+def test_encode_writes_the_latent_of_a_picture(
+    run: Callable[..., Any], model: Path, picture: Path, tmp_path: Path
+) -> None:
+    ended = run("encode", picture, "-o", tmp_path / "z.npy", "--model", model)
+    assert (ended.code, ended.out.count("\n")) == (0, 1)
+    assert "12 numbers for graded" in ended.out
+    latent = np.load(tmp_path / "z.npy")
+    assert (latent.shape, latent.dtype) == ((12,), np.float32)
+
+
+def test_encode_fits_a_latent_to_labels_and_says_how_well(
+    run: Callable[..., Any], model: Path, picture: Path, tmp_path: Path
+) -> None:
+    drawn = example_labels("crypts-cross", (200, 180), 1.0)
+    save_labels(tmp_path / "labels.png", np.minimum(drawn, 2), get_scheme("colon-2"))
+    command = ("encode", picture, "-o", tmp_path / "z.npy", "--model", model)
+    ended = run(*command, "--labels", tmp_path / "labels.png", "--steps", 2)
+    assert ended.code == 0, ended.err
+    assert "gray levels (encoder:" in ended.out
+    save_labels(tmp_path / "small.png", np.ones((20, 20), np.uint8), get_scheme("colon-2"))
+    ended = run(*command, "--labels", tmp_path / "small.png")
+    assert ended.code == 2
+    assert ended.in_one_sentence
+    assert "of one size" in ended.err
+
+
+@pytest.mark.parametrize("ending", ["png", "gif", "mp4"])
+def test_interpolate_draws_a_way_and_says_what_made_it(
+    run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path, ending: str
+) -> None:
+    out = tmp_path / f"way.{ending}"
+    command = ("interpolate", label_file, "--from", "healthy", "--to", "poor", "--steps", 4, "--model", model)
+    ended = run(*command, "-o", out)
+    assert ended.code == 0, ended.err
+    assert "4 pictures from healthy to poor by graded" in ended.out
+    first = out.read_bytes()
+    if ending == "png":
+        assert read_image(out).shape == (24 + 24, 4 * 40 + 3 * 4, 3)
+        made = read_provenance(out)
+        assert made is not None
+        assert [frame["caption"] for frame in made.extra["frames"]] == ["healthy", "33%", "67%", "poor"]
+    elif ending == "gif":
+        with Image.open(out) as film:
+            assert getattr(film, "n_frames", 1) > 1
+            assert json.loads(film.info["comment"])["synthetic"] is True
+    else:
+        import av
+
+        with av.open(str(out)) as film:
+            assert sum(1 for _ in film.decode(video=0)) == 6
+            assert json.loads(film.metadata["comment"])["model"] == "graded"
+    run(*command, "-o", out)
+    assert out.read_bytes() == first
+
+
+def test_the_stain_stays_from_one_grade_to_another(
+    run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path
+) -> None:
+    strips = []
+    for seed in (1, 2):
+        out = tmp_path / f"{seed}.png"
+        run("interpolate", label_file, "--from", "healthy", "--to", "healthy", "--steps", 2, "--model", model,
+            "-o", out, "--latent-seed", seed)  # fmt: skip
+        strips.append(read_image(out)[:24].astype(int))
+    np.testing.assert_array_equal(strips[0][:, :40], strips[0][:, 44:])
+    assert np.abs(strips[0][:, :40] - strips[1][:, :40]).mean() > 1
+
+
+def test_a_latent_of_a_file_is_an_end_too(
+    run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "z.npy", np.ones(12, np.float32))
+    np.save(tmp_path / "map.npy", np.ones((12, 2, 2), np.float32))
+    command = ("interpolate", label_file, "--to", "healthy", "-o", tmp_path / "s.png", "--model", model)
+    assert run(*command, "--from", tmp_path / "z.npy", "--steps", 2).code == 0
+    ended = run(*command, "--from", tmp_path / "map.npy")
+    assert ended.code == 2
+    assert "varies over a canvas" in ended.err
+
+
+def test_anchors_are_listed_added_and_shared(
+    run: Callable[..., Any], model: Path, picture: Path, label_file: Path, tmp_path: Path
+) -> None:
+    ended = run("anchors", "list", "--model", model)
+    assert ended.code == 0
+    assert "poorly differentiated" in ended.out
+    assert run("anchors", "add", "mine", picture, picture, "--model", model).code == 0
+    assert "mine" in run("anchors", "list", "--model", model).out
+    shared = tmp_path / "shared.json"
+    ended = run("anchors", "add", "theirs", picture, "--model", model, "-o", shared)
+    assert "Added 'theirs' of 1 picture for graded" in ended.out
+    command = ("interpolate", label_file, "--from", "mine", "--to", "theirs", "--steps", 2, "--model", model)
+    assert run(*command, "-o", tmp_path / "s.png", "--anchors", shared).code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("--from", "bad"), "No grade is named or begins with 'bad' in 'graded'; there are healthy, poorly"),
+        (("-o", "way.avi"), "ends in .png or .gif or .mp4"),
+        (("--anchors", "none.json"), "cannot be read: No such file"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    run: Callable[..., Any],
+    model: Path,
+    label_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: tuple[str, str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = {"--from": "healthy", "--to": "poor", "-o": "way.png", "--model": str(model)} | dict([change])
+    ended = run("interpolate", label_file, *(part for pair in options.items() for part in pair))
+    assert ended.code == 2
+    assert ended.in_one_sentence
+    assert said in ended.err
+
+
+def test_anchors_of_another_model_are_refused(
+    run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path
+) -> None:
+    Anchors("graded", "f" * 64, (anchor_of("x", [np.zeros(3)]),)).write(tmp_path / "other.json")
+    ended = run("anchors", "list", "--model", model, "--anchors", tmp_path / "other.json")
+    assert ended.code == 2
+    assert "belong to 'graded' ffffffffffff" in ended.err
+
+
+def test_a_gray_picture_has_no_look(run: Callable[..., Any], model: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.full((64, 64), 120, np.uint8)).save(tmp_path / "gray.png")
+    ended = run("encode", tmp_path / "gray.png", "-o", tmp_path / "z.npy", "--model", model)
+    tiny = Image.fromarray(np.full((3, 3, 3), 120, np.uint8))
+    tiny.save(tmp_path / "tiny.png")
+    assert ended.code in (0, 2)
+    ended = run("encode", tmp_path / "tiny.png", "-o", tmp_path / "z.npy", "--model", model)
+    assert ended.code == 2
+    assert ended.in_one_sentence
