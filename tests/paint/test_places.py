@@ -28,6 +28,17 @@ def test_a_rare_class_is_seen_as_often_as_the_others() -> None:
     assert 0.3 < np.mean(seen) < 0.7
 
 
+def test_a_class_of_more_weight_is_asked_for_more_often() -> None:
+    fields = [_field(False), _field(True)]
+    shares = []
+    for weights in ({}, {5: 9.0}):
+        places, rng = Places(fields, 1.0, weights=weights), np.random.default_rng(0)
+        drawn = [places.draw(rng) for _ in range(400)]
+        shares.append(np.mean([n == 1 and at is not None and at[0] >= 90 and at[1] < 10 for n, at in drawn]))
+    assert 0.4 < shares[0] < 0.6
+    assert 0.85 < shares[1] < 0.95
+
+
 def test_crops_hold_the_pixel_they_were_asked_for() -> None:
     rng = np.random.default_rng(0)
     for center in ((0, 0), (99, 119), (50, 60)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -53,6 +53,7 @@ class DataSection(Section):
 
     sources: tuple[SourceSection, ...] = ()  # instead of one folder
     by_class: float = Field(0.0, ge=0, le=1)  # share of the crops around a class drawn evenly
+    class_weights: dict[str, Annotated[float, Field(gt=0)]] = {}  # or not evenly: others count 1
 
     table: str = ""
     name_column: str = "name"

@@ -188,6 +188,8 @@ class CropSampler:
         Standard deviation of the change of each stain's density, as a share.
     by_class : float
         Share of the crops that lie around a pixel of a class drawn evenly, so that rare classes are seen.
+    class_weights : mapping of int to float, optional
+        How often these classes are drawn then, where the others count 1.
     stain : bool
         Whether a batch names the stain of each crop: that of the whole field, since a crop may show one class
         alone, and what the jitter made of it.
@@ -206,6 +208,7 @@ class CropSampler:
         detail: Sequence[float] = (0.5, 0.35, 0.15),
         jitter: float = 0.06,
         by_class: float = 0.0,
+        class_weights: Mapping[int, float] | None = None,
         stain: bool = False,
         grades: Mapping[str, float] | None = None,
     ) -> None:
@@ -217,7 +220,7 @@ class CropSampler:
         self.fields = list(fields)
         self.crop, self.margin, self.batch_size, self.seed, self.jitter = crop, margin, batch, seed, jitter
         self.detail = np.asarray(detail, float)
-        self._places = Places(fields, by_class, seed)
+        self._places = Places(fields, by_class, seed, class_weights)
         self._labels = [
             [np.pad(one, margin, mode="symmetric") for one in field.labels] for field in self.fields
         ]

@@ -98,6 +98,7 @@ def prepare(
         detail=wanted.detail,
         jitter=wanted.jitter,
         by_class=wanted.by_class,
+        class_weights={scheme.index_of(name): weight for name, weight in wanted.class_weights.items()},
         stain=generator.stain,
         grades=wanted.grades,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,9 +30,18 @@ class Places:
         Share of the draws that ask for a class, each that occurs as often as the others.
     seed : int
         Of the pixels remembered.
+    weights : mapping of int to float, optional
+        How often a class is asked for, where the others count 1: a texture that is hard to learn and seen in
+        few fields wants more.
     """
 
-    def __init__(self, fields: Sequence[Field], by_class: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        by_class: float = 0.0,
+        seed: int = 0,
+        weights: Mapping[int, float] | None = None,
+    ) -> None:
         shares = np.asarray([field.share for field in fields], float)
         self._even = bool(np.all(shares == shares[0]))
         self._chances = shares / shares.sum()
@@ -41,11 +50,15 @@ class Places:
         self._of_class: dict[int, tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]] = {}
         if by_class:
             self._remember(fields, seed)
+        asked = np.asarray([(weights or {}).get(label, 1.0) for label in self._of_class])
+        self._wanted = asked / asked.sum() if weights and asked.sum() else None
 
     def draw(self, rng: np.random.Generator) -> tuple[int, tuple[int, int] | None]:
         """Return the number of a field and, if a class was asked for, the pixel (y, x) to crop around."""
         if self._of_class and rng.random() < self._by_class:
-            label = list(self._of_class)[int(rng.integers(len(self._of_class)))]
+            known = len(self._of_class)
+            which = rng.integers(known) if self._wanted is None else rng.choice(known, p=self._wanted)
+            label = list(self._of_class)[int(which)]
             numbers, chances = self._of_class[label]
             number = int(rng.choice(numbers, p=chances))
             pixels = self._pixels[number, label]
