@@ -252,6 +252,23 @@ def test_a_model_can_be_trained_with_the_stain_apart(config: Path, data: Path, t
     assert np.abs(model.latent_bank[:, 4:] - read_stain(read_image(picture))).max() < 1.5
 
 
+def test_random_looks_have_usual_stains(
+    config: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(data, tmp_path / "violet")
+    first, second = sorted((tmp_path / "violet/images").iterdir())[:2]
+    save_image(first, (read_image(first) * [0.4, 0.5, 1]).astype(np.uint8))
+    config.write_text(
+        CONFIG.replace("latent_size = 4", "latent_size = 13").replace("hidden =", "stain = true\nhidden =")
+    )
+    monkeypatch.setattr("napari_histosynth.paint.training.KNOWN_LOOKS", 1)
+    model = load_model(
+        train_paint(config, tmp_path / "violet", tmp_path / "run", device="cpu", say=_silent), device="cpu"
+    )
+    assert model.latent_bank is not None
+    np.testing.assert_allclose(model.latent_bank[:, 4:], read_stain(read_image(second))[None], atol=1e-2)
+
+
 def test_a_model_learns_to_show_grades(config: Path, data: Path, tmp_path: Path) -> None:
     graded = tmp_path / "graded"
     shutil.copytree(data, graded)
