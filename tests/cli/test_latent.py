@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,18 @@ def test_anchors_of_another_model_are_refused(
     ended = run("anchors", "list", "--model", model, "--anchors", tmp_path / "other.json")
     assert ended.code == 2
     assert "belong to 'graded' ffffffffffff" in ended.err
+
+
+def test_places_of_other_weights_are_told_and_left_out(
+    run: Callable[..., Any], model: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(model, tmp_path / "graded"))
+    Anchors("graded", "f" * 64, (anchor_of("x", [np.zeros(3)]),)).write(copy / "anchors.json")
+    ended = run("anchors", "list", "--model", copy)
+    assert ended.code == 0
+    assert "no named places" in ended.out
+    assert "belong to 'graded' ffffffffffff" in ended.err
+    assert ended.err.count("\n") == 1
 
 
 def test_a_gray_picture_has_no_look(run: Callable[..., Any], model: Path, tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from napari_histosynth.latent.anchors import Anchors, anchor_of
 
 
 @pytest.fixture
@@ -65,6 +68,19 @@ def test_verify_tells_every_damaged_model_and_ends_with_2(
     ended = run("models", "verify", "tiny", "nothing")
     assert ended.code == 2
     assert [line[:7] for line in ended.err.splitlines()] == ["Error: ", "Error: "]
+
+
+def test_verify_tells_places_of_other_weights_and_the_list_counts_places(
+    run: Callable[..., Any], known_models: Path
+) -> None:
+    places = (anchor_of("healthy", [np.zeros(4)]), anchor_of("poor", [np.ones(4)]))
+    Anchors("tiny", "f" * 64, places).write(known_models / "anchors.json")
+    ended = run("models", "verify", "tiny")
+    assert ended.code == 2
+    assert "anchors.json of other weights" in ended.err
+    assert "healthy, poor" in run("models", "show", "tiny").out
+    row = next(line for line in run("models", "list").out.splitlines() if line.startswith("tiny"))
+    assert " 2 " in row
 
 
 def test_verify_without_names_checks_all_that_are_found(

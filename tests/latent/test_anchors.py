@@ -55,6 +55,15 @@ def test_an_exact_name_wins_over_longer_ones() -> None:
     assert Anchors("m", "0", places)["poor"].style[0] == 0
 
 
+def test_whole_words_win_over_parts_of_them() -> None:
+    names = ("moderately differentiated", "moderately-to-poorly differentiated", "poorly differentiated")
+    anchors = Anchors("m", "0", tuple(anchor_of(name, [[0.0]]) for name in names))
+    assert anchors["moderately"].name == names[0]
+    assert anchors["moderately-"].name == names[1]
+    with pytest.raises(ModelError, match="Several grades begin with 'mod'"):
+        anchors["mod"]
+
+
 def test_the_nearest_place_comes_first(model: PaintModel) -> None:
     ranked = _anchors(model).nearest(np.full(4, 3.2))
     assert [place.name.split()[0] for place, _ in ranked] == ["poorly", "moderately", "healthy"]

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from napari_histosynth import __version__
 from napari_histosynth.cli import (
+    atlas,
     dataset,
     demo,
     draw,
@@ -99,6 +100,7 @@ app.command("interpolate", help=latent.INTERPOLATE_HELP)(latent.interpolate)
 app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)
 app.add_typer(models.app, name="models")
 app.add_typer(latent.app, name="anchors")
+app.add_typer(atlas.app, name="atlas")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 evaluate.app.command("flat", help=evaluate_flat.FLAT_HELP)(evaluate_flat.flat)

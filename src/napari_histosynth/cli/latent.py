@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_histosynth.cli.console import check_output, help_text, progress, results, say, waiting
+from napari_histosynth.cli.console import check_output, help_text, progress, remark, results, say, waiting
 from napari_histosynth.cli.draw import DeviceOption, ModelOption, PrecisionOption
 from napari_histosynth.cli.labelinput import (
     LabelsArgument,
@@ -245,7 +245,7 @@ def _load(model: str, device: str, precision: str, more: Path | None = None) -> 
         from napari_histosynth.paint.model import load_model
 
         loaded = load_model(folder.path, device=device, precision=precision)
-        known = known_anchors(folder, loaded)
+        known = known_anchors(folder, loaded, on_error=lambda error: remark(str(error)))
         if more is not None:
             known = joined(known, read_anchors(more, loaded))
     return known, loaded

@@ -28,7 +28,7 @@ SHOW_HELP = help_text("""Show a model's card: what it does, its training data, i
 \b
 $ histosynth models show colon-3class""")
 
-VERIFY_HELP = help_text("""Check models: card, scheme, hash and every tensor.
+VERIFY_HELP = help_text("""Check models: card, scheme, hash, tensors, and that grades are of these weights.
 
 Without a name, all that are found are checked.
 
@@ -61,7 +61,7 @@ def list_command() -> None:
     from rich.table import Table
 
     from napari_histosynth.core.errors import ModelError
-    from napari_histosynth.zoo import list_models, user_folder
+    from napari_histosynth.zoo import list_models, place_names, user_folder
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("name", no_wrap=True)
@@ -71,6 +71,7 @@ def list_command() -> None:
     table.add_column("um/px", justify="right")
     table.add_column("scheme")
     table.add_column("classes", justify="right")
+    table.add_column("grades", justify="right")
     table.add_column("MB", justify="right")
     table.add_column("where", overflow="fold")
     for folder in list_models(on_error=lambda _path, error: complain(str(error))):
@@ -87,6 +88,7 @@ def list_command() -> None:
             f"{folder.card.um_per_px:g}",
             folder.card.scheme,
             classes,
+            str(len(place_names(folder)) or ""),
             "missing" if facts["megabytes"] is None else str(facts["megabytes"]),
             str(folder.path),
         )
@@ -104,7 +106,7 @@ def show(name: ModelName) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from napari_histosynth.zoo import find_model
+    from napari_histosynth.zoo import find_model, place_names
 
     folder = find_model(name)
     card, facts = folder.card, folder.summary()
@@ -116,6 +118,7 @@ def show(name: ModelName) -> None:
         "scheme": f"{card.scheme}: {', '.join(scheme.names)}",
         "scale": f"{card.um_per_px:g} um/px",
         "latent size": card.latent_size or None,
+        "grades": ", ".join(place_names(folder)),
         "parameters": None if facts["parameters"] is None else f"{facts['parameters']:,}",
         "weights": "missing"
         if facts["megabytes"] is None
@@ -147,7 +150,7 @@ def verify(
 ) -> None:
     """Run ``histosynth models verify``."""
     from napari_histosynth.core.errors import ModelError
-    from napari_histosynth.zoo import find_model, list_models
+    from napari_histosynth.zoo import check_places, find_model, list_models
 
     broken: list[str] = []
     found = list_models(on_error=lambda _path, error: broken.append(str(error))) if not names else []
@@ -155,6 +158,7 @@ def verify(
         try:
             folder = find_model(name)
             folder.verify()  # the cheap half first: it says best what is wrong with a file
+            check_places(folder)
             with waiting(f"Reading {folder.name}"):
                 if folder.card.draws:
                     from napari_histosynth.paint.model import load_model

@@ -15,12 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import ModelError
 from napari_histosynth.latent.space import check_style
+from napari_histosynth.zoo.places import ANCHORS_NAME as ANCHORS_NAME  # beside a model's weights
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
 
-#: Name of the file beside a model's weights.
-ANCHORS_NAME = "anchors.json"
 _FORMAT = "histosynth-anchors-1"
 
 
@@ -84,10 +83,17 @@ class Anchors:
         return [place.name for place in self.places]
 
     def __getitem__(self, name: str) -> Anchor:
-        """Return a place by its name, or by a beginning that only one has; upper case counts as lower."""
+        """Return a place by its name, or by a beginning that only one has; upper case counts as lower.
+
+        Whole words count before parts of them: "moderately" is "moderately differentiated", even where there
+        is a "moderately-to-poorly differentiated".
+        """
         wanted = name.casefold()
-        exact = [place for place in self.places if place.name.casefold() == wanted]
-        found = exact or [place for place in self.places if place.name.casefold().startswith(wanted)]
+        found: list[Anchor] = []
+        for begins in (str.__eq__, lambda own, given: own.startswith(f"{given} "), str.startswith):
+            found = [place for place in self.places if begins(place.name.casefold(), wanted)]
+            if found:
+                break
         if len(found) == 1:
             return found[0]
         known = ", ".join(self.names) or "none yet"
@@ -148,7 +154,7 @@ def read_anchors(path: Path, model: PaintModel) -> Anchors:
     if content.model_sha256 != model.sha256:
         raise ModelError(
             f"The grades {path} belong to {content.model!r} {content.model_sha256[:12]}, not to "
-            f"{model.name!r} {model.sha256[:12]}; make them anew with this model."
+            f"{model.name!r} {model.sha256[:12]}; make them anew with 'histosynth atlas build'."
         )
     names = [entry.name for entry in content.anchors]
     if len(set(names)) < len(names):

@@ -20,14 +20,13 @@ from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import HistosynthError, ModelError
 from napari_histosynth.latent.anchors import Anchors, anchor_of
 from napari_histosynth.latent.space import check_style
+from napari_histosynth.zoo.places import ATLAS_NAME as ATLAS_NAME  # beside a model's weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_histosynth.paint.model import PaintModel
 
-#: Name of the file beside a model's weights.
-ATLAS_NAME = "atlas.safetensors"
 _FORMAT = "histosynth-atlas-1"
 #: Points that a place between them is mixed from.
 _MIXED = 4
@@ -152,19 +151,21 @@ class Atlas:
 
     def write(self, path: Path) -> None:
         """Write the map as safetensors; a file that is there is replaced as a whole."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         tensors = {"styles": self.styles.astype(np.float16), "stains": self.stains.astype(np.float16)}
         if self.neighbors is not None:
             tensors["neighbors"] = self.neighbors.astype(np.float16)
         note = {
+            "format": _FORMAT,
             "model": self.model,
             "model_sha256": self.sha256,
             "grades": self.grades,
             "sources": self.sources,
         }
         with atomic_path(path) as temporary:
-            save_file(tensors, temporary, {"format": _FORMAT, "note": json.dumps(note)})
+            # one entry: safetensors writes several in an order that changes from run to run
+            temporary.write_bytes(save(tensors, {"note": json.dumps(note)}))
 
     def _flat(self, styles: Floats) -> Floats:
         middle, axes = self._axes
@@ -210,7 +211,7 @@ def read_atlas(path: Path, model: PaintModel) -> Atlas:
     if sha256 != model.sha256:
         raise ModelError(
             f"The map of latents {path} belongs to {owner!r} {sha256[:12]}, not to {model.name!r} "
-            f"{model.sha256[:12]}; make it anew with this model."
+            f"{model.sha256[:12]}; make it anew with 'histosynth atlas build'."
         )
     if styles.shape[-1] != model.style_size:
         raise ModelError(

@@ -105,8 +105,8 @@ def load_fields(
         raise TrainingError(
             f"There is no folder {images}; training data needs 'images' and 'masks' or 'labels'."
         )
-    groups = _named(directory, split, split.group_column)
-    grades = _named(directory, split, split.grade_column) if split.grade_column else {}
+    groups = named(directory, split, split.group_column)
+    grades = named(directory, split, split.grade_column) if split.grade_column else {}
     fields = []
     for path in sorted(p for p in images.iterdir() if p.suffix.lower() in PICTURES):
         group = groups.get(path.stem, path.stem)
@@ -311,8 +311,8 @@ def beside(folder: Path, stem: str) -> Path | None:
     return next((p for p in (folder / f"{stem}{end}" for end in PICTURES) if p.exists()), None)
 
 
-def _named(directory: Path, split: Split, column: str) -> dict[str, str]:
-    """Return what a column of the table says of each picture."""
+def named(directory: Path, split: Split, column: str) -> dict[str, str]:
+    """Return what a column of a split's table says of each picture, by its name; nothing without a table."""
     if not split.table:
         return {}
     path = directory / split.table

@@ -122,10 +122,8 @@ def load_sources(
                 )
             pictures = [
                 picture
-                for picture in _PICTURES[source.kind](folder, source)
-                if _is_held_out(picture, source) == held_out
-                and not picture.notes.skip
-                and (not only or picture.name in only)
+                for picture in list_pictures(folder, source, held_out=held_out)
+                if (not only or picture.name in only)
                 and (scheme.name == WEAK_SCHEME or picture.mask is not None)
             ]
             fields = _labeled(pictures, source, scheme, um_per_px, cache, say)
@@ -138,6 +136,30 @@ def load_sources(
         raise TrainingError(f"No picture in {directory} is left {'held out' if held_out else 'to train on'}.")
     total = sum(field.share for field in found)
     return [replace(field, share=field.share / total) for field in found]
+
+
+def list_pictures(folder: Path, source: SourceSection, *, held_out: bool = False) -> list[Picture]:
+    """Return the pictures of a source of any kind but "folder", none of them read.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the source lies.
+    source : SourceSection
+        Its kind and what it holds out.
+    held_out : bool
+        Whether to return what is held out instead of the rest.
+
+    Raises
+    ------
+    TrainingError
+        If its table is missing or names a grade that is unknown.
+    """
+    return [
+        picture
+        for picture in _PICTURES[source.kind](folder, source)
+        if _is_held_out(picture, source) == held_out and not picture.notes.skip
+    ]
 
 
 def _drawn(
@@ -297,4 +319,4 @@ def class_shares(fields: Sequence[Field], n_classes: int) -> npt.NDArray[np.floa
     return np.asarray(counts / max(1, counts.sum()))
 
 
-__all__ = ["Picture", "class_shares", "load_sources"]
+__all__ = ["Picture", "class_shares", "list_pictures", "load_sources"]

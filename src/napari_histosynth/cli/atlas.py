@@ -1,0 +1,66 @@
+"""``histosynth atlas``: the named places and the map of latents that a model ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_histosynth.cli.console import help_text, progress, say, waiting
+from napari_histosynth.cli.draw import DeviceOption, ModelOption
+
+app = typer.Typer(
+    help=help_text("""The map of a model's latents, and the grades named in it."""), no_args_is_help=True
+)
+
+BUILD_HELP = help_text("""Make the named places of a model and the map of its latents from its training data.
+
+\b
+$ histosynth atlas build --model colon-10class --data DATA
+$ histosynth atlas build --model runs/mine/model --data my-slides -o elsewhere
+
+Pictures of the patients that the model was trained on are encoded; those held out are left alone. Writes
+anchors.json, a place for each grade that pathologists named ('histosynth anchors list' shows them), and
+atlas.safetensors, the map. Both belong to the model's weights: when it is trained anew, make them anew. No
+picture is kept in either. The same command writes the same bytes on the same machine.""")
+
+
+@app.callback()
+def group() -> None:
+    """Keep ``build`` a command of its own."""
+
+
+@app.command("build", help=BUILD_HELP)
+def build(
+    model: ModelOption,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the training data.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where to write. The model's folder by default."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="TOML", help="How the model was trained, instead of its own train.toml."),
+    ] = None,
+    neighbors: Annotated[
+        bool, typer.Option("--neighbors/--no-neighbors", help="Lay the map out by t-SNE, too.")
+    ] = True,
+    device: DeviceOption = "auto",
+) -> None:
+    """Run ``histosynth atlas build``; see :data:`BUILD_HELP`."""
+    from napari_histosynth.zoo import find_model
+
+    folder = find_model(model)
+    with waiting(f"Loading {folder.name}"):
+        from napari_histosynth.latent.surveying import build_places, training_of, write_places
+        from napari_histosynth.paint.model import load_model
+
+        settings = training_of(folder.path, config)
+        loaded = load_model(folder.path, device=device)
+    with progress(f"Encoding the training pictures of {folder.name}") as tell:
+        anchors, atlas = build_places(loaded, settings, data, neighbors=neighbors, tell=tell)
+    where = folder.path if output is None else output
+    write_places(where, anchors, atlas)
+    names = f": {', '.join(anchors.names)}" if len(anchors) else ", since no picture is graded"
+    say(f"Wrote {len(anchors)} named places and a map of {len(atlas)} latents to {where}{names}.")

@@ -1,0 +1,269 @@
+"""The named places and the map of latents that a model ships, made from what it was trained on.
+
+Only pictures of patients that the model was trained on are looked at. A place is the mean of its *patients*,
+each the mean of its pictures: of GlaS, a grade has two to four patients with up to nineteen pictures each,
+and a plain mean of pictures would be one patient's look. Places of two data sets stay apart even where their
+grades count the same, so that a way between two of one set changes the grade and not the laboratory; where
+the model keeps the stain apart, encoders see pictures in the typical stain, so that no place holds a stain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.errors import HistosynthError, ModelError, SaveError, TrainingError
+from napari_histosynth.latent.anchors import ANCHORS_NAME, Anchor, Anchors, anchor_of
+from napari_histosynth.latent.atlas import ATLAS_NAME, Atlas
+from napari_histosynth.paint.config import read_config
+from napari_histosynth.paint.graded import grade_values, graded_pictures
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.paint.config import PaintConfig
+    from napari_histosynth.paint.graded import GradedPicture
+    from napari_histosynth.paint.model import PaintModel
+
+#: Most points of a map: so many that it stays small and t-SNE quick.
+MOST_POINTS = 2000
+#: Pixels a side above which a picture is cut into windows: a map has a point for each.
+LARGEST = 640
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Latents of pictures, and whose they are.
+
+    Attributes
+    ----------
+    styles, stains : ndarray
+        float32 (n, d) and (n, 9) or (n, 0).
+    grades, groups, sources : tuple of str
+        Of each picture; an empty grade is an unknown one.
+    """
+
+    styles: npt.NDArray[np.float32]
+    stains: npt.NDArray[np.float32]
+    grades: tuple[str, ...]
+    groups: tuple[str, ...]
+    sources: tuple[str, ...]
+
+    def atlas(self, model: PaintModel) -> Atlas:
+        """Return them as a map; evenly thinned to :data:`MOST_POINTS` where there are more."""
+        n = len(self.styles)
+        kept = np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(int))
+        grades, sources = (tuple(names[i] for i in kept) for names in (self.grades, self.sources))
+        return Atlas(model.name, model.sha256, self.styles[kept], self.stains[kept], grades, sources)
+
+    def anchors(self, model: PaintModel, counts_as: Mapping[str, float]) -> Anchors:
+        """Return a place for each grade of each source: the mean of its patients; see :func:`place_of`.
+
+        Parameters
+        ----------
+        model : PaintModel
+            Whose latents they are.
+        counts_as : mapping of str to float
+            What each grade counts, 0 to 1; places come source by source, in this order.
+
+        Returns
+        -------
+        Anchors
+            A grade that two sources name alike has the source in its name.
+        """
+        kinds = {(source, grade) for source, grade in zip(self.sources, self.grades, strict=True) if grade}
+        names = [grade for _, grade in kinds]
+        order = list(dict.fromkeys(self.sources))
+        places = []
+        for source, grade in sorted(
+            kinds, key=lambda kind: (order.index(kind[0]), counts_as.get(kind[1], 2.0), kind[1])
+        ):
+            at = [i for i in range(len(self.styles)) if (self.sources[i], self.grades[i]) == (source, grade)]
+            name = grade if names.count(grade) == 1 else f"{grade} ({source})"
+            groups = [self.groups[i] for i in at]
+            places.append(place_of(name, self.styles[at], groups, counts_as.get(grade), source))
+        return Anchors(model.name, model.sha256, tuple(places))
+
+
+def place_of(
+    name: str,
+    styles: npt.NDArray[np.float32],
+    patients: Sequence[str],
+    grade: float | None = None,
+    source: str = "",
+) -> Anchor:
+    """Make a place in which every patient counts the same.
+
+    Parameters
+    ----------
+    name : str
+        Of the place.
+    styles : ndarray
+        float32 (n, d), of its pictures.
+    patients : sequence of str
+        Whose picture each is.
+    grade : float, optional
+        What it counts among grades, 0 to 1.
+    source : str
+        Where the pictures are from.
+
+    Returns
+    -------
+    Anchor
+        The mean of the patients' means; the spread is that of the pictures about their mean.
+    """
+    means = [
+        styles[[i for i, other in enumerate(patients) if other == patient]].mean(0)
+        for patient in sorted(set(patients))
+    ]
+    plain = anchor_of(name, styles, grade=grade, source=source)
+    return Anchor(name, np.mean(means, axis=0, dtype=np.float32), plain.spread, len(styles), grade, source)
+
+
+def survey_pictures(
+    model: PaintModel,
+    pictures: Sequence[GradedPicture],
+    tell: Callable[[float], None] = lambda share: None,
+) -> Survey:
+    """Read the latents of pictures.
+
+    Parameters
+    ----------
+    model : PaintModel
+        With an encoder.
+    pictures : sequence of GradedPicture
+        Which; those larger than :data:`LARGEST` are cut into windows.
+    tell : callable
+        Told the share that is done, 0 to 1.
+
+    Raises
+    ------
+    ModelError
+        If the model has no encoder.
+    """
+    latents, of_picture = [], []
+    for number, picture in enumerate(pictures):
+        for window in windows(picture.read(model.um_per_px)):
+            latents.append(model.encode(window))
+            of_picture.append(picture)
+        tell((number + 1) / len(pictures))
+    styles, stains = np.split(np.stack(latents), [model.style_size], axis=1)
+    return Survey(
+        styles,
+        stains,
+        tuple(one.grade for one in of_picture),
+        tuple(one.group for one in of_picture),
+        tuple(one.source for one in of_picture),
+    )
+
+
+def windows(rgb: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
+    """Cut a picture, uint8 (y, x, 3), into windows of one size, none larger than :data:`LARGEST`."""
+    rows, columns = (-(-length // LARGEST) for length in rgb.shape[:2])
+    height, width = rgb.shape[0] // rows, rgb.shape[1] // columns
+    return [
+        np.ascontiguousarray(rgb[row * height : (row + 1) * height, column * width : (column + 1) * width])
+        for row in range(rows)
+        for column in range(columns)
+    ]
+
+
+def training_of(folder: Path, config: Path | None = None) -> PaintConfig:
+    """Read how a model was trained: from a configuration, or from ``train.toml`` in its folder.
+
+    Raises
+    ------
+    TrainingError
+        If there is none, or it cannot be read.
+    """
+    path = folder / "train.toml" if config is None else config
+    if config is None and not path.exists():
+        raise TrainingError(
+            f"The model in {folder} has no train.toml that says what it was trained on; give the "
+            "configuration that it was trained by with --config."
+        )
+    return read_config(path)
+
+
+def build_places(
+    model: PaintModel,
+    config: PaintConfig,
+    data: Path,
+    *,
+    neighbors: bool = True,
+    tell: Callable[[float], None] = lambda share: None,
+) -> tuple[Anchors, Atlas]:
+    """Make the named places of a model and the map of its latents.
+
+    Parameters
+    ----------
+    model : PaintModel
+        With an encoder.
+    config : PaintConfig
+        How it was trained: pictures, who is held out, and what each grade counts.
+    data : Path
+        Folder of the training data.
+    neighbors : bool
+        Whether the map is also laid out by t-SNE (scikit-learn).
+    tell : callable
+        Told the share that is done, 0 to 1.
+
+    Returns
+    -------
+    anchors : Anchors
+        No places where no picture is graded.
+    atlas : Atlas
+        Of all pictures, graded or not.
+
+    Raises
+    ------
+    TrainingError
+        If data are missing.
+    ModelError
+        If the model has no encoder, or there are fewer than three pictures.
+    HistosynthError
+        If scikit-learn is not installed and neighbors are asked for.
+    """
+    if model.encoder is None:
+        raise ModelError(f"The model {model.name!r} has no encoder; choose one trained with this program.")
+    if neighbors:
+        check_neighbors()
+    pictures = graded_pictures(config, data)
+    share = 0.85 if neighbors else 1.0
+    found = survey_pictures(model, pictures, lambda done: tell(share * done))
+    atlas = found.atlas(model)
+    if neighbors:
+        atlas = atlas.with_neighbors()
+    tell(1.0)
+    return found.anchors(model, grade_values(config)), atlas
+
+
+def write_places(folder: Path, anchors: Anchors, atlas: Atlas) -> None:
+    """Write both files into a folder; without any place the file of places is left out.
+
+    Raises
+    ------
+    SaveError
+        If the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SaveError(f"The folder {folder} cannot be made ({error.strerror}); choose another.") from error
+    atlas.write(folder / ATLAS_NAME)
+    if len(anchors):
+        anchors.write(folder / ANCHORS_NAME)
+
+
+def check_neighbors() -> None:
+    """Raise HistosynthError where t-SNE cannot be had, before anything is computed for it."""
+    from importlib.util import find_spec
+
+    if find_spec("sklearn") is None:
+        raise HistosynthError(
+            "A map by neighbors needs scikit-learn: pip install 'napari-histosynth[atlas]'."
+        )

@@ -1,0 +1,173 @@
+"""Places and map of a model from its training data: whose pictures, how they are averaged, the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_histosynth.core.errors import ModelError, TrainingError
+from napari_histosynth.io import save_image
+from napari_histosynth.latent.surveying import (
+    LARGEST,
+    Survey,
+    build_places,
+    place_of,
+    training_of,
+    windows,
+    write_places,
+)
+from napari_histosynth.paint.encoder import StyleEncoder
+from napari_histosynth.paint.model import PaintModel, load_model
+from napari_histosynth.paint.network import build_generator
+from napari_histosynth.zoo import ModelCard, write_folder
+
+CONFIG = """
+[model]
+name = "graded"
+scheme = "colon-2"
+um_per_px = 1.0
+latent_size = 12
+[[data.sources]]
+kind = "glas"
+path = "glas"
+um_per_px = 0.5
+held_out = ["c"]
+[[data.sources]]
+kind = "ebhi-seg"
+path = "ebhi"
+um_per_px = 1.0
+[data.grades]
+normal = 0.1
+healthy = 0.0
+"moderately-to-poorly differentated" = 0.85
+[loop]
+steps = 1
+"""
+ROWS = [
+    ("one", "a", "healthy"),
+    ("two", "a", "healthy"),
+    ("three", "b", "healthy"),
+    ("four", "b", "moderately-to-poorly differentated"),
+    ("five", "c", "moderately-to-poorly differentated"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model with an encoder and the stain apart."""
+    torch.manual_seed(0)
+    shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
+    card = ModelCard(
+        name="graded", preset="local", scheme="colon-2", um_per_px=1.0, latent_size=12, architecture=shape
+    )
+    tensors = {f"encoder.{k}": v for k, v in StyleEncoder(3).state_dict().items()}
+    tensors |= {f"generator.{k}": v for k, v in build_generator("local", 3, 12, **shape).state_dict().items()}
+    path = write_folder(tmp_path_factory.mktemp("m") / "graded", card, tensors).path
+    (path / "train.toml").write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> PaintModel:
+    return load_model(folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures of three patients in the manner of GlaS, and one in that of EBHI-Seg."""
+    top = tmp_path_factory.mktemp("data")
+    (top / "glas" / "images").mkdir(parents=True)
+    (top / "ebhi" / "normal" / "images").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    lines = ["name,patient ID,grade (Sirinukunwattana et al. 2015)"]
+    for number, (name, patient, grade) in enumerate(ROWS):
+        picture = rng.integers(90 + 20 * number, 130 + 20 * number, (96, 128, 3), np.uint8)
+        save_image(top / "glas" / "images" / f"{name}.png", picture)
+        lines.append(f"{name},{patient},{grade}")
+    (top / "glas" / "grades.csv").write_text("\n".join(lines) + "\n")
+    save_image(top / "ebhi" / "normal" / "images" / "X1-0.png", rng.integers(60, 200, (64, 64, 3), np.uint8))
+    return top
+
+
+def test_places_are_of_grades_as_people_write_them_in_order(
+    model: PaintModel, folder: Path, data: Path
+) -> None:
+    anchors, atlas = build_places(model, training_of(folder), data, neighbors=False)
+    assert anchors.names == ["healthy", "moderately-to-poorly differentiated", "normal"]
+    assert [place.grade for place in anchors] == [0.0, 0.85, 0.1]
+    assert [place.source for place in anchors] == ["GlaS", "GlaS", "EBHI-Seg"]
+    assert anchors.sha256 == atlas.sha256 == model.sha256
+
+
+def test_patients_held_out_are_left_out(model: PaintModel, folder: Path, data: Path) -> None:
+    anchors, atlas = build_places(model, training_of(folder), data, neighbors=False)
+    assert len(atlas) == 5
+    place = anchors["moderately-to-poorly differentiated"]
+    assert place.pictures == 1
+    from napari_histosynth.io import read_image
+    from napari_histosynth.paint.sources import resized
+
+    own = resized(read_image(data / "glas" / "images" / "four.png"), (48, 64))
+    np.testing.assert_allclose(place.style, model.encode(own)[:3], atol=1e-5)
+
+
+def test_every_patient_counts_the_same() -> None:
+    styles = np.array([[0.0], [0.0], [0.0], [4.0]], np.float32)
+    place = place_of("healthy", styles, ["a", "a", "a", "b"])
+    assert place.style[0] == 2.0
+    assert place.pictures == 4
+    assert place.spread is not None
+    assert place.spread[0] == pytest.approx(2.0)
+
+
+def test_a_grade_of_two_sources_stays_two_places(model: PaintModel) -> None:
+    styles = np.arange(12, dtype=np.float32).reshape(4, 3)
+    found = Survey(styles, np.zeros((4, 9), np.float32), ("bad",) * 4, tuple("abcd"), ("A", "B", "A", "B"))
+    anchors = found.anchors(model, {"bad": 1.0})
+    assert anchors.names == ["bad (A)", "bad (B)"]
+    np.testing.assert_array_equal(anchors["bad (B)"].style, styles[[1, 3]].mean(0))
+
+
+def test_large_pictures_are_cut_into_windows_of_one_size() -> None:
+    parts = windows(np.zeros((LARGEST, 2 * LARGEST + 2, 3), np.uint8))
+    assert [part.shape for part in parts] == [(LARGEST, (2 * LARGEST + 2) // 3, 3)] * 3
+
+
+def test_a_map_of_many_is_thinned_evenly(model: PaintModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_histosynth.latent.surveying.MOST_POINTS", 3)
+    styles = np.arange(15, dtype=np.float32).reshape(5, 3)
+    found = Survey(styles, np.zeros((5, 9), np.float32), ("",) * 5, tuple("abcde"), ("A",) * 5)
+    np.testing.assert_array_equal(found.atlas(model).styles, styles[[0, 2, 4]])
+
+
+def test_the_same_data_give_the_same_bytes(
+    model: PaintModel, folder: Path, data: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("sklearn")
+    written = []
+    for number in range(4):  # safetensors orders several notes by chance
+        shares: list[float] = []
+        places = build_places(model, training_of(folder), data, neighbors=number < 2, tell=shares.append)
+        write_places(tmp_path / str(number), *places)
+        files = [
+            (tmp_path / str(number) / name).read_bytes() for name in ("anchors.json", "atlas.safetensors")
+        ]
+        written.append(files)
+        assert shares == sorted(shares)
+        assert shares[-1] == 1.0
+    assert written[0] == written[1]
+    assert written[2] == written[3]
+
+
+def test_what_is_missing_is_one_sentence(
+    model: PaintModel, folder: Path, data: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="which the source 'glas' names"):
+        build_places(model, training_of(folder), tmp_path, neighbors=False)
+    with pytest.raises(TrainingError, match=r"has no train\.toml"):
+        training_of(tiny_model)
+    with pytest.raises(ModelError, match="has no encoder"):
+        build_places(load_model(tiny_model, device="cpu"), training_of(folder), data)
