@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_histosynth.io import save_image
+from napari_histosynth.io import read_provenance, save_image
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.network import build_generator
 from napari_histosynth.zoo import ModelCard, check_places, find_model, write_folder
@@ -77,3 +77,29 @@ def test_a_model_without_its_configuration_is_one_sentence(
     assert ended.code == 2
     assert ended.in_one_sentence
     assert not (model / "atlas.safetensors").exists()
+
+
+def test_the_map_is_drawn_as_a_picture_that_says_what_made_it(
+    run: Callable[..., Any], model: Path, data: Path, tmp_path: Path
+) -> None:
+    run("atlas", "build", "--model", model, "--data", data, "--no-neighbors")
+    first, second = tmp_path / "map.png", tmp_path / "again.png"
+    ended = run("atlas", "show", "--model", model, "-o", first, "--by", "components")
+    assert (ended.code, ended.out.count("\n")) == (0, 1)
+    assert "4 latents of graded and 2 named places" in ended.out
+    made = read_provenance(first)
+    assert made is not None
+    assert made.synthetic
+    assert made.extra["thumbnails"] == ["healthy", "poor"]
+    run("atlas", "show", "--model", model, "-o", second, "--by", "components")
+    assert second.read_bytes() == first.read_bytes()
+
+
+def test_a_model_without_a_map_is_one_sentence_that_says_how_to_make_one(
+    run: Callable[..., Any], model: Path, tmp_path: Path
+) -> None:
+    ended = run("atlas", "show", "--model", model, "-o", tmp_path / "map.png")
+    assert ended.code == 2
+    assert ended.in_one_sentence
+    assert f"histosynth atlas build --model {model}" in ended.err
+    assert not (tmp_path / "map.png").exists()

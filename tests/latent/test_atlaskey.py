@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_histosynth.latent.anchors import Anchor
 from napari_histosynth.latent.atlas import Atlas
-from napari_histosynth.latent.atlaskey import SHAPES, UNKNOWN, key_of, ramp
+from napari_histosynth.latent.atlaskey import SHAPES, UNKNOWN, counts_of, key_of, ramp
 from napari_histosynth.latent.labelplaces import place_labels
 
 COUNTS = {"healthy": 0.0, "adenomatous": 0.35, "low-grade-in": 0.35, "poor": 1.0}
@@ -89,3 +90,13 @@ def test_a_mark_out_of_sight_has_no_label_and_a_reserved_place_stays_free() -> N
     (box,) = place_labels([(50.0, 50.0)], [(20.0, 10.0)], (100, 100), reserved=[(55.0, 0.0, 45.0, 100.0)])
     assert box is not None
     assert box[0] + box[2] <= 55
+
+
+def test_a_grade_of_two_sources_counts_by_its_plain_name() -> None:
+    style = np.zeros(4, np.float32)
+    named = [
+        Anchor("normal (glas)", style, grade=0.0, source="glas"),
+        Anchor("poor", style, grade=1.0, source="glas"),
+        Anchor("our signet ring", style),
+    ]
+    assert counts_of(named) == {"normal (glas)": 0.0, "normal": 0.0, "poor": 1.0}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_histosynth.cli.console import help_text, progress, say, waiting
+from napari_histosynth.cli.console import check_output, help_text, progress, say, waiting
 from napari_histosynth.cli.draw import DeviceOption, ModelOption
+from napari_histosynth.core.errors import ModelError
 
 app = typer.Typer(
     help=help_text("""The map of a model's latents, and the grades named in it."""), no_args_is_help=True
@@ -25,10 +27,29 @@ anchors.json, a place for each grade that pathologists named ('histosynth anchor
 atlas.safetensors, the map. Both belong to the model's weights: when it is trained anew, make them anew. No
 picture is kept in either. The same command writes the same bytes on the same machine.""")
 
+SHOW_HELP = help_text("""Draw the map of a model's latents as a picture.
 
-@app.callback()
-def group() -> None:
-    """Keep ``build`` a command of its own."""
+\b
+$ histosynth atlas show --model colon-10class -o map.png
+$ histosynth atlas show --model colon-10class -o map.png --color source --by components
+
+A point for each picture of the training set, in the color of its grade and the shape of its source; the named
+places; a legend with counts; and thumbnails of grades, which are synthetic. OUT ends in .png and says inside
+what made it.""")
+
+
+class Layout(StrEnum):
+    """How points are laid out."""
+
+    NEIGHBORS = "neighbors"
+    COMPONENTS = "components"
+
+
+class Coloring(StrEnum):
+    """What colors stand for."""
+
+    GRADE = "grade"
+    SOURCE = "source"
 
 
 @app.command("build", help=BUILD_HELP)
@@ -64,3 +85,40 @@ def build(
     write_places(where, anchors, atlas)
     names = f": {', '.join(anchors.names)}" if len(anchors) else ", since no picture is graded"
     say(f"Wrote {len(anchors)} named places and a map of {len(atlas)} latents to {where}{names}.")
+
+
+@app.command("show", help=SHOW_HELP)
+def show(
+    model: ModelOption,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The picture, a .png.")],
+    by: Annotated[
+        Layout, typer.Option(help="By t-SNE, if the map has it, or by principal components.")
+    ] = Layout.NEIGHBORS,
+    color: Annotated[Coloring, typer.Option(help="What colors stand for.")] = Coloring.GRADE,
+    thumbnails: Annotated[int, typer.Option(min=0, max=24, help="Thumbnails below the map.")] = 6,
+    device: DeviceOption = "auto",
+) -> None:
+    """Run ``histosynth atlas show``; see :data:`SHOW_HELP`."""
+    from napari_histosynth.zoo import find_model
+
+    check_output(output)
+    folder = find_model(model)
+    with waiting(f"Loading {folder.name}"):
+        from napari_histosynth.io import save_image
+        from napari_histosynth.latent.atlaspicture import atlas_picture
+        from napari_histosynth.latent.known import known_anchors, known_atlas
+        from napari_histosynth.paint.model import load_model
+
+        loaded = load_model(folder.path, device=device)
+        atlas, named = known_atlas(folder, loaded), known_anchors(folder, loaded)
+    if atlas is None:
+        raise ModelError(
+            f"{loaded.name} has no map of its latents; make one from its training data with "
+            f"'histosynth atlas build --model {model} --data DIR'."
+        )
+    with progress(f"Drawing the map of {loaded.name}") as tell:
+        image, note = atlas_picture(
+            atlas, loaded, by=by, color=color, named=named, thumbnails=thumbnails, progress=tell
+        )
+    save_image(output, image, note)
+    say(f"Wrote {output}: {len(atlas)} latents of {loaded.name} and {len(named)} named places.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from napari_histosynth.latent.anchors import Anchor
     from napari_histosynth.latent.atlas import Atlas
 
 Color = tuple[int, int, int]
@@ -108,6 +109,18 @@ def key_of(atlas: Atlas, by: str = "grade", counts_as: Mapping[str, float] | Non
         color = _color(name, number, known)
         entries.append(KeyEntry(name, color, max(sorted(set(own)), key=own.count), len(members)))
     return MapKey(by, tuple(entries), of, shapes)
+
+
+def counts_of(named: Iterable[Anchor] | None) -> dict[str, float]:
+    """Return what each grade counts, 0 to 1, by the named places that are grades.
+
+    A grade that two sources name alike is a place for each: its name ends in the source, in parentheses.
+    """
+    found = {}
+    for place in named or ():
+        if place.grade is not None:
+            found[place.name] = found[place.name.removesuffix(f" ({place.source})")] = place.grade
+    return found
 
 
 def ramp(share: float) -> Color:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from napari_histosynth.core.errors import Cancelled
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.latent.atlaskey import Color, KeyEntry, MapKey, key_of
+from napari_histosynth.latent.atlaskey import Color, KeyEntry, MapKey, counts_of, key_of
 from napari_histosynth.latent.labelplaces import place_labels
 from napari_histosynth.latent.thumbnail import SIDE, ThumbnailArtist
 
@@ -72,8 +72,7 @@ def atlas_picture(
     Cancelled
         If ``cancel`` returned true.
     """
-    counts_as = {place.name: place.grade for place in named or () if place.grade is not None}
-    key = key_of(atlas, color, counts_as)
+    key = key_of(atlas, color, counts_of(named))
     entries = _spread([entry for entry in key.entries if entry.name], thumbnails)
     artist = ThumbnailArtist(model)
     width = _MARGIN + _MAP + _GAP + _KEY
