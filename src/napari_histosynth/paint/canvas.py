@@ -15,6 +15,7 @@ from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.paint.drawing import LatentField, drawer_for
 from napari_histosynth.paint.lookmap import LookMap
 from napari_histosynth.paint.sketch import Sketcher
+from napari_histosynth.paint.strengthmap import StrengthMap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -55,6 +56,11 @@ class Canvas:
     tile : int, optional
         Side in pixels of the windows that large ones are cut into.
 
+    Attributes
+    ----------
+    note : dict
+        What else is to stand in the record of provenance.
+
     Raises
     ------
     LabelMapError
@@ -75,6 +81,7 @@ class Canvas:
     ) -> None:
         self.model, self.labels, self.seed = model, _checked(labels), int(seed)
         self.latent_seed: int | None = None
+        self.note: dict[str, Any] = {}
         if latent is None:
             self.latent_seed = int(seed if latent_seed is None else latent_seed)
             latent = model.sample_latent(self.latent_seed)
@@ -113,7 +120,12 @@ class Canvas:
 
     def affected(self, window: Window) -> Window:
         """Return the pixels that can change when labels inside ``window`` change."""
-        return self._drawer.affected(window).clip(self.shape)
+        found = self._drawer.affected(window).clip(self.shape)
+        if isinstance(self.latent, StrengthMap):  # its latents follow from the labels
+            margin = getattr(self.model.generator, "margin", 0)
+            for cells in self.latent.touched_by(window, margin):
+                found = found.unite(self.affected_by_latent(cells))
+        return found
 
     def affected_by_latent(self, cells: Window) -> Window:
         """Return the pixels that can change when latents do.
@@ -145,8 +157,9 @@ class Canvas:
         self._take_latent(looks)
         if isinstance(before, np.ndarray) and before.ndim == 1:
             before = LookMap(before, um_per_px=looks.um_per_px, stride=looks.stride)
-        if not isinstance(before, LookMap):
+        if type(before) is not type(looks):
             return [self.window]
+        assert isinstance(before, LookMap)
         # the cells that the generator reads beyond the canvas color its border as well
         grid = self.window.grow(getattr(self.model.generator, "margin", 0)).coarsen(looks.stride)
         found = (self.affected_by_latent(cells) for cells in looks.changes(before, grid))
@@ -237,6 +250,15 @@ class Canvas:
         """
         return None if self._sketcher is None else self._sketcher.sketch(window, factor, cancel)
 
+    def change_sketcher(self) -> Sketcher | None:
+        """Return what foretells changes of color in this canvas, None where nothing is gained by it.
+
+        See :meth:`~napari_histosynth.paint.sketch.Sketcher.places` and
+        :meth:`~napari_histosynth.paint.sketch.Sketcher.change`.
+        """
+        # a change of look is one of classes, wherever they lie: few places tell it
+        return None if self._sketcher is None else self._sketcher.steady()
+
     def provenance(self) -> Provenance:
         """Return what is needed to draw this canvas again: model, hashes, seeds, scale, size."""
         extra: dict[str, Any] = {"device": self.model.device.type, "precision": self.model.precision}
@@ -253,7 +275,7 @@ class Canvas:
             latent_sha256=digest,
             um_per_px=self.um_per_px,
             size=self.shape,
-            extra=extra,
+            extra={**extra, **self.note},
         )
 
     def _cut(self, window: Window, tile: int) -> list[Window]:

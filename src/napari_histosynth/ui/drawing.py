@@ -6,6 +6,7 @@ callback that is called on the drawing thread.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,7 +19,7 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.ui.dirty import CELL
 from napari_histosynth.ui.pyramid import Pyramid
-from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Report, Snapshot, Strays
+from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Preview, Report, Snapshot, Strays
 from napari_histosynth.ui.scene import EngineMaker, Scene
 from napari_histosynth.ui.sketches import View
 
@@ -41,6 +42,7 @@ class _Orders:
 
     begin: tuple[int, Any, TissueScheme, EngineMaker, Pyramid | None] | None = None
     remake: EngineMaker | None = None
+    preview: EngineMaker | None = None
     amend: Amendment | None = None
     source: Any = None
     edits: list[Window] = field(default_factory=list)
@@ -111,7 +113,17 @@ class DrawingThread:
     def remake(self, make: EngineMaker) -> None:
         """Draw the same labels anew by another engine: another seed, latent or model."""
         with self._wake:
-            self._orders.remake = make
+            self._orders.remake, self._orders.preview = make, None
+            self._notify()
+
+    def preview(self, make: EngineMaker) -> None:
+        """Show the same labels coarsely by another engine, and draw nothing else until :meth:`remake`.
+
+        One that is not yet begun is replaced by the next; one that is begun is brought to its end, or a hand
+        that never rests would see nothing.
+        """
+        with self._wake:
+            self._orders.remake, self._orders.preview = None, make
             self._notify()
 
     def amend(self, change: Amendment) -> None:
@@ -220,7 +232,7 @@ class DrawingThread:
             if scene.waiting:
                 scene.resting = False
                 self._draw(scene)
-            if not (scene.waiting or scene.resting or self._ordered):
+            if not (scene.waiting or scene.resting or scene.previews or self._ordered):
                 scene.resting, scene.most, scene.since = True, 0, None
                 if asked and not scene.held:
                     self._snapshot(scene)
@@ -246,12 +258,16 @@ class DrawingThread:
             self._follow(scene, orders)
             if orders.remake is not None:
                 scene.remake(orders.remake)
+            if orders.preview is not None:
+                self._preview(scene, orders.preview)
             if orders.amend is not None:
                 for window in orders.amend(scene.engine):
                     scene.mark(window, window, scene.since)
         except Exception as error:
             self._report(Failed(number, _sentence(error)))
             return False
+        if orders.snapshot:
+            scene.end_previews()
         if orders.resume:
             scene.stale.merge(scene.held)
             scene.failed = False
@@ -259,6 +275,17 @@ class DrawingThread:
             scene.held.merge(scene.stale)
             scene.held.merge(scene.urgent)
         return orders.snapshot
+
+    def _preview(self, scene: Scene, make: EngineMaker) -> None:
+        """Show what is in sight by another engine, unless something else than the next preview comes."""
+
+        def superseded() -> bool:
+            newer = self._orders
+            return self._closing or newer.end or newer.begin is not None or newer.remake is not None
+
+        with contextlib.suppress(Cancelled):
+            if (window := scene.preview(make, self._view, superseded)) is not None:
+                self._report(Preview(scene.number, window))
 
     def _follow(self, scene: Scene, orders: _Orders) -> None:
         """Copy what was edited and mark what it changes."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.lookmap import LookMap, Place
     from napari_histosynth.paint.lookregions import Regions
     from napari_histosynth.paint.model import PaintModel
+    from napari_histosynth.paint.strengthmap import Strengths
     from napari_histosynth.ui.look import Look
     from napari_histosynth.ui.shadow import Shadow
 
@@ -86,15 +87,20 @@ class LookDesk:
     def canvas(self, model: PaintModel, look: Look, labels: npt.NDArray[np.uint8]) -> Canvas:
         """Build the engine for labels, with the looks that are placed on them."""
         from napari_histosynth.paint.canvas import Canvas
+        from napari_histosynth.paint.strengthmap import Strengths
 
         placed = self.placed
-        if placed.is_plain:
-            return Canvas(model, labels, seed=look.seed, latent_seed=look.latent_seed)
-        own = model.sample_latent(look.latent_seed)
-        self._take_edits()
-        regions = self._fresh_regions(placed, model, labels.shape)
-        field = _field(placed, model, own, regions)
-        return Canvas(model, labels, latent=field, seed=look.seed, latent_seed=look.latent_seed)
+        own, start, given = look.latent(model), look.start(model), look.style_for(model)
+        strengths = None if start is None or given is None else Strengths(start, given.strengths, labels)
+        if placed.is_plain and strengths is None:
+            latent: Any = own
+        else:
+            self._take_edits()
+            latent = _field(placed, model, own, self._fresh_regions(placed, model, labels.shape), strengths)
+        canvas = Canvas(model, labels, latent=latent, seed=look.seed, latent_seed=look.latent_seed)
+        canvas.latent_seed = look.latent_seed if given is None else None
+        canvas.note = look.note(model)
+        return canvas
 
     def amend(self, canvas: Canvas) -> list[Window]:
         """Bring an engine up to date with the layout.
@@ -105,6 +111,7 @@ class LookDesk:
             What has to be drawn again, in pixels.
         """
         from napari_histosynth.paint.lookmap import LookMap
+        from napari_histosynth.paint.strengthmap import StrengthMap
 
         placed, edits = self.placed, self._take_edits()
         before = canvas.latent
@@ -121,7 +128,8 @@ class LookDesk:
                 regions = regions.with_width(width)
         own = before.latents[0] if isinstance(before, LookMap) else np.asarray(before)
         if not (placed.is_plain and not isinstance(before, LookMap)):
-            changed += canvas.change_looks(_field(placed, canvas.model, own, regions))
+            strengths = before.by_class if isinstance(before, StrengthMap) else None
+            changed += canvas.change_looks(_field(placed, canvas.model, own, regions, strengths))
         return changed
 
     def _take_edits(self) -> list[Window | None]:
@@ -155,22 +163,28 @@ class LookDesk:
 
 
 def _field(
-    placed: PlacedLooks, model: PaintModel, own: npt.NDArray[np.float32], regions: Regions | None
+    placed: PlacedLooks,
+    model: PaintModel,
+    own: npt.NDArray[np.float32],
+    regions: Regions | None,
+    strengths: Strengths | None = None,
 ) -> LookMap:
     """Return the map of latents of a layout; looks of another model that cannot be had are its own."""
     from napari_histosynth.paint.lookmap import LookMap
+    from napari_histosynth.paint.strengthmap import StrengthMap
 
     same = placed.model_sha256 == model.sha256
     latents = [
         look.latent if same else own if look.seed is None else model.sample_latent(look.seed)
         for look in placed.looks
     ]
-    return LookMap(
-        own,
-        latents,
-        places=placed.places,
-        regions=regions,
-        width_um=placed.width_um,
-        um_per_px=model.um_per_px,
-        stride=int(getattr(model.generator, "stride", 1)),
-    )
+    layout: dict[str, Any] = {
+        "places": placed.places,
+        "regions": regions,
+        "width_um": placed.width_um,
+        "um_per_px": model.um_per_px,
+        "stride": int(getattr(model.generator, "stride", 1)),
+    }
+    if strengths is None:
+        return LookMap(own, latents, **layout)
+    return StrengthMap(own, latents, by_class=strengths, **layout)

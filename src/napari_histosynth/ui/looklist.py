@@ -56,7 +56,8 @@ class LookList(QObject):
 
     def add_present(self) -> None:
         """Add the look that the canvas has as a whole."""
-        self.add_seed(self.painter.looks.present.latent_seed)
+        if self.painter.model is not None:
+            self._add(self.painter.looks.present.named(self.painter.model))
 
     def add_random(self) -> None:
         """Add a look drawn by chance."""

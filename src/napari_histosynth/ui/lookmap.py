@@ -12,13 +12,11 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.lookfile import (
     DEFAULT_WIDTH_UM,
     LookPlan,
-    NamedLook,
     read_look_plan,
     save_look_plan,
 )
 from napari_histosynth.ui import looklayers
 from napari_histosynth.ui.follow import LabelsFollower
-from napari_histosynth.ui.look import Look
 from napari_histosynth.ui.lookdesk import PlacedLooks
 from napari_histosynth.ui.looklist import LookList
 from napari_histosynth.ui.painter import Painter
@@ -195,12 +193,14 @@ class LookMapper(QObject):
     def kept(self) -> tuple[LookPlan, PaintModel] | None:
         """Return what is saved with the labels: the looks and their model, None if nothing is placed."""
         model = self.painter.model
-        return None if model is None or self.is_plain else (self._plan(model), model)
+        if model is None or (self.is_plain and self.painter.looks.present.style_for(model) is None):
+            return None  # the record of the picture says its seed
+        return self._plan(model), model
 
     def _plan(self, model: PaintModel) -> LookPlan:
         """Return the looks, where they are, and the canvas's own."""
         regions = None if self.regions is None else np.array(self.regions.data)
-        own = NamedLook.of_seed(model, self.painter.looks.present.latent_seed, "own")
+        own = self.painter.looks.present.named(model)
         looks = tuple(self.looks.entries)
         return LookPlan(model.um_per_px, looks, self._places(), regions, self.width_um, own)
 
@@ -256,8 +256,9 @@ class LookMapper(QObject):
             self._make_points(visible=False) if hidden else self.place_points()
             looklayers.put_places(self.points, plan.places)
             self.points.mode = "select"
-        if plan.own is not None and plan.own.seed is not None:
-            self.painter.choose_look(Look(plan.own.seed, self.painter.looks.present.seed))
+        if plan.own is not None and self.painter.model is not None:
+            look = self.painter.looks.present.taken(plan.own, self.painter.model)
+            self.painter.choose_look(look)
         self._push()
         self.changed.emit()
 

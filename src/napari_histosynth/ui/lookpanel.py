@@ -5,7 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QSpinBox, QWidget
 
-from napari_histosynth.ui.look import HIGHEST_SEED, Look, Looks
+from napari_histosynth.ui.look import HIGHEST_SEED, Looks
+from napari_histosynth.ui.widgets import small
 
 
 class LookPanel(QWidget):
@@ -51,6 +52,9 @@ class LookPanel(QWidget):
             layout.addWidget(lock, row, 2)
         layout.addWidget(self.renew, 0, 3)
         layout.addWidget(self.back, 1, 3)
+        self.given = small("given-style")
+        self.given.setToolTip("New look, or another stain number, leaves it; Back returns to it")
+        layout.addWidget(self.given, 2, 0, 1, 4)
         layout.setColumnStretch(1, 1)
         self.renew.clicked.connect(self.renewed)
         self.back.clicked.connect(self.went_back)
@@ -67,6 +71,9 @@ class LookPanel(QWidget):
             lock.blockSignals(True)
             lock.setChecked(value)
             lock.blockSignals(False)
+        given = looks.present.given
+        self.given.setVisible(given is not None)
+        self.given.setText("" if given is None else f"Style: {given.name or 'given'}")
         self.back.setEnabled(looks.can_go_back)
         self.renew.setEnabled(looks.can_renew)
         self.renew.setToolTip(
@@ -91,7 +98,7 @@ class LookPanel(QWidget):
         return field, lock
 
     def _choose(self) -> None:
-        self.chosen.emit(Look(self.latent_seed.value(), self.seed.value()))
+        self.chosen.emit(self._looks.present.with_seeds(self.latent_seed.value(), self.seed.value()))
 
     def _lock(self) -> None:
         self._looks.lock_latent = self.lock_latent.isChecked()

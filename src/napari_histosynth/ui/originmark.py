@@ -46,7 +46,15 @@ def origin_of(painter: Any) -> Provenance:
 
     model, look, placed = painter.model, painter.looks.present, painter.desk.placed
     # what a canvas says of its origin does not depend on its labels, but for their size
-    canvas = Canvas(model, np.zeros((64, 64), np.uint8), seed=look.seed, latent_seed=look.latent_seed)
+    given = look.style_for(model)
+    canvas = Canvas(
+        model,
+        np.zeros((64, 64), np.uint8),
+        latent=None if given is None else look.latent(model),
+        seed=look.seed,
+        latent_seed=look.latent_seed,
+    )
+    canvas.note = look.note(model)
     made = canvas.provenance()
     extra: dict[str, Any] = {**made.extra, **scheme_note(model.scheme)}
     if not placed.is_plain:

@@ -15,10 +15,12 @@ from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import layers, prepare
 from napari_histosynth.ui.drawing import DrawingThread
 from napari_histosynth.ui.follow import LabelsFollower
-from napari_histosynth.ui.look import Look, Looks
+from napari_histosynth.ui.look import Looks
+from napari_histosynth.ui.lookchanges import LookChanges
 from napari_histosynth.ui.lookdesk import LookDesk
 from napari_histosynth.ui.models import engine_maker, load_cached
-from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Report, Strays, Told
+from napari_histosynth.ui.painters import painters
+from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Preview, Report, Strays, Told
 from napari_histosynth.ui.save import Painting
 from napari_histosynth.ui.savequeue import SaveQueue
 from napari_histosynth.ui.stage import Stage
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
 
 
-class Painter(QObject):
+class Painter(QObject, LookChanges):
     """Paints one canvas in one viewer: follows its labels and keeps its H&E up to date.
 
     Parameters
@@ -53,6 +55,8 @@ class Painter(QObject):
         Share of the drawing that is done; 1 when nothing is left to draw.
     stroke_drawn : Signal of float
         Milliseconds from an edit to its pixels.
+    previewed : Signal
+        A preview of another look is shown; see :meth:`preview_look`.
     held_changed : Signal of int
         About how many pixels were put off, by the user or by an error.
     told, warned, failed : Signal of str
@@ -64,6 +68,7 @@ class Painter(QObject):
     look_changed = Signal()
     progressed = Signal(float)
     stroke_drawn = Signal(float)
+    previewed = Signal()
     held_changed = Signal(int)
     told = Signal(str)
     warned = Signal(str)
@@ -80,6 +85,7 @@ class Painter(QObject):
         super().__init__(parent)
         self.viewer = viewer
         self.model: PaintModel | None = None
+        self.model_path: str | Path = ""  # what it was loaded by
         self.looks = Looks()
         self.desk = LookDesk()
         self.stage: Stage | None = None
@@ -98,6 +104,7 @@ class Painter(QObject):
         self.saving = SaveQueue(self.tasks, self.told.emit, self.failed.emit)
         self._closed = False
         viewer.layers.events.removed.connect(self._on_layer_removed)
+        painters.add(self)
 
     # ---- model
 
@@ -113,20 +120,20 @@ class Painter(QObject):
         """
 
         def ready(model: PaintModel) -> None:
-            self._use(model)
+            self._use(model, name_or_path)
             then()
 
         what = f"Loading {Path(name_or_path).name}"
         self.tasks.run(what, lambda: self._load(name_or_path), ready, self._refuse_model)
 
-    def _use(self, model: PaintModel) -> None:
+    def _use(self, model: PaintModel, path: str | Path) -> None:
         """Take a model into use, converting the canvas first if its classes or its scale are others."""
         before, stage = self.model, self.stage
         if stage is not None and before is not None and not prepare.draws_the_same(before, model):
             data, name = stage.labels.data, stage.labels.name
 
             def ready(labels: Labels) -> None:
-                self.model = model
+                self._take_model(model, path)
                 self.model_changed.emit()
                 if self.stage is stage:
                     stage.touched = True  # the labels of the other scheme are kept, out of sight
@@ -135,11 +142,17 @@ class Painter(QObject):
             work = partial(prepare.converted, data, before, model, name)
             self.tasks.run("Converting the canvas", work, ready, self._refuse_model)
             return
-        self.model = model
+        self._take_model(model, path)
         if stage is not None and model is not before:
             self._told.forget_strays()
             self._begin()
         self.model_changed.emit()
+
+    def _take_model(self, model: PaintModel, path: str | Path) -> None:
+        """Hold a model; a style that was given for another is none for it."""
+        self.model, self.model_path = model, path
+        if self.looks.leave_other_models(model):
+            self.look_changed.emit()
 
     def _refuse_model(self, sentence: str) -> None:
         """Say why a model is not used; whoever shows the choice goes back to what is in use."""
@@ -245,34 +258,6 @@ class Painter(QObject):
         self._thread.begin(self._scene, labels, model.scheme, make, self.stage.pyramid)
         self.progressed.emit(0.0)
 
-    # ---- look
-
-    def choose_look(self, look: Look) -> None:
-        """Draw with other seeds."""
-        self._redraw_if(self.looks.choose(look))
-
-    def new_look(self) -> None:
-        """Draw with new seeds where they are not locked."""
-        self._redraw_if(self.looks.renew())
-
-    def look_back(self) -> None:
-        """Draw with the seeds before these."""
-        self._redraw_if(self.looks.back())
-
-    def _redraw_if(self, changed: bool) -> None:
-        """Draw all anew if the look has changed."""
-        if changed and self.stage is not None:
-            self._thread.look_at(self.stage.view())
-            self._thread.remake(engine_maker(self._needs_model(), self.looks.present, self.desk))
-            self.progressed.emit(0.0)
-        self.look_changed.emit()
-
-    def redraw_looks(self) -> None:
-        """Draw what is others by what now lies on the desk."""
-        if self.stage is not None:
-            self._thread.look_at(self.stage.view())
-            self._thread.amend(self.desk.amend)
-
     # ---- drawing
 
     def stop_drawing(self) -> None:
@@ -354,6 +339,10 @@ class Painter(QObject):
                 self.stroke_drawn.emit((time.perf_counter() - report.since) * 1000)
             self._unseen = True
             self.progressed.emit(report.done)
+        elif isinstance(report, Preview):
+            self.stage.show(soon=True)
+            self._thread.look_at(self.stage.view())
+            self.previewed.emit()
         elif isinstance(report, Idle):
             if report.orders >= self._asked:
                 self.saving.give_up()
@@ -392,6 +381,7 @@ class Painter(QObject):
         if self._closed:
             return
         self._closed = True
+        painters.remove(self)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.turns.drop()
         self._release()

@@ -33,6 +33,14 @@ class Patch:
     sketch: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """There is a preview of another look in ``window`` of scene ``scene``; the picture itself is to come."""
+
+    scene: int
+    window: Window
+
+
 @dataclass(frozen=True)
 class Idle:
     """Nothing is left to draw, except what was put off: ``held`` pixels, about.
@@ -71,7 +79,7 @@ class Snapshot:
     provenance: Provenance
 
 
-Report = Begun | Patch | Idle | Failed | Strays | Snapshot
+Report = Begun | Patch | Preview | Idle | Failed | Strays | Snapshot
 
 
 class Told:

@@ -14,6 +14,7 @@ from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import Labels, TissueScheme
 from napari_histosynth.ui.dirty import CELL, DirtyCells
+from napari_histosynth.ui.previews import Previews
 from napari_histosynth.ui.pyramid import Pyramid
 from napari_histosynth.ui.shadow import Shadow
 from napari_histosynth.ui.sketches import Sketches, View
@@ -76,6 +77,8 @@ class Scene:
         Whether nothing is left to draw, and whether what is held waits for the next edit, not for the user.
     sketchable : bool
         Whether the engine can sketch, as far as is known.
+    previews : Previews or None
+        What is shown while the look changes all the time; nothing else is drawn then, but edits.
     speed : float
         Pixels a second.
     """
@@ -95,6 +98,7 @@ class Scene:
     resting: bool = False
     failed: bool = False
     sketchable: bool = True
+    previews: Previews | None = None
     speed: float = _PRIOR_SPEED
 
     @classmethod
@@ -149,7 +153,33 @@ class Scene:
         self.stale.add(whole)
         self.sketches.forget(whole)
         self.held.clear()
-        self.focus, self.failed, self.sketchable = None, False, True
+        self.focus, self.failed, self.sketchable, self.previews = None, False, True, None
+
+    def preview(self, make: EngineMaker, view: View | None, cancel: Callable[[], bool]) -> Window | None:
+        """Show what is in sight by another engine, as well as that goes in a moment.
+
+        Returns
+        -------
+        Window or None
+            What is shown; None if it can be neither drawn nor foretold in time.
+        """
+        if self.previews is None:
+            self.previews = Previews(self.pyramid, self.engine)
+            self.stale.clear()
+            self.held.clear()
+        self.engine = make(self.shadow.labels)
+        found = self.previews.show(self.engine, view, self.speed, cancel)
+        if found is not None and found.seconds:
+            self.learn_speed(found.window, found.seconds)
+        return None if found is None else found.window
+
+    def end_previews(self) -> None:
+        """Draw by the present engine what was only previewed."""
+        if self.previews is not None:
+            self.previews = None
+            whole = Window.of_shape(self.shadow.labels.shape)
+            self.stale.add(whole)
+            self.sketches.forget(whole)
 
     def follow(self, window: Window | None, since: float | None) -> dict[int, int]:
         """Copy what was edited in a window, or anywhere, and mark what it changes.
@@ -183,10 +213,13 @@ class Scene:
         """Draw a window, put it into the picture, and learn how fast that goes."""
         started = time.perf_counter()
         self.pyramid.write(window, self.engine.render(window, cancel=cancel))
-        speed = window.area / max(time.perf_counter() - started, 1e-6)
-        self.speed += _SMOOTHING * (speed - self.speed)
+        self.learn_speed(window, time.perf_counter() - started)
         self.stale.discard(window)
         self.held.discard(window)
+
+    def learn_speed(self, window: Window, seconds: float) -> None:
+        """Note how long a window took to draw."""
+        self.speed += _SMOOTHING * (window.area / max(seconds, 1e-6) - self.speed)
 
     def sketch(self, window: Window, view: View | None, cancel: Callable[[], bool]) -> bool:
         """Sketch a window into the picture where it is out of date; return whether it could be sketched."""
