@@ -192,12 +192,87 @@ def test_places_of_other_weights_are_told_and_left_out(
     assert ended.err.count("\n") == 1
 
 
-def test_a_gray_picture_has_no_look(run: Callable[..., Any], model: Path, tmp_path: Path) -> None:
-    Image.fromarray(np.full((64, 64), 120, np.uint8)).save(tmp_path / "gray.png")
-    ended = run("encode", tmp_path / "gray.png", "-o", tmp_path / "z.npy", "--model", model)
-    tiny = Image.fromarray(np.full((3, 3, 3), 120, np.uint8))
-    tiny.save(tmp_path / "tiny.png")
-    assert ended.code in (0, 2)
-    ended = run("encode", tmp_path / "tiny.png", "-o", tmp_path / "z.npy", "--model", model)
+def test_the_stain_of_a_picture_is_taken(
+    run: Callable[..., Any], model: Path, picture: Path, label_file: Path, tmp_path: Path
+) -> None:
+    command = ("interpolate", label_file, "--from", "healthy", "--to", "poor", "--steps", 2, "--model", model)
+    blue = np.full((200, 180, 3), (150, 150, 235), np.uint8)
+    blue[::5, ::5] = (40, 50, 150)
+    save_image(tmp_path / "blue.png", blue)
+    shown = []
+    for number, he in enumerate((picture, tmp_path / "blue.png")):
+        ended = run(*command, "-o", tmp_path / f"{number}.png", "--stain-of", he)
+        assert ended.code == 0, ended.err
+        shown.append(read_image(tmp_path / f"{number}.png")[:24].astype(int))
+    assert np.abs(shown[0] - shown[1]).mean() > 1
+    ended = run(*command, "-o", tmp_path / "s.png", "--stain-of", picture, "--latent-seed", 1)
+    assert ended.code == 2
+    assert "both choose the stain" in ended.err
+
+
+def _spoiled(kind: str, folder: Path) -> Path:
+    """Write a picture that no look can be read from."""
+    path = folder / f"{kind}.png"
+    if kind == "gray":
+        Image.fromarray(np.full((64, 64), 120, np.uint8)).save(path)
+    elif kind == "colorless":
+        Image.fromarray(np.full((64, 64, 3), 120, np.uint8)).save(path)
+    elif kind == "tiny":
+        Image.fromarray(np.full((3, 3, 3), (220, 160, 200), np.uint8)).save(path)
+    else:
+        Image.new("1", (20_000, 20_000)).save(path)
+    return path
+
+
+SPOILED = {
+    "gray": "picture is gray",
+    "colorless": "picture is gray",
+    "tiny": "3 x 3 px at 1 um/px",
+    "huge": "20,000 x 20,000 px; at most 16,384",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [(command, kind) for command in ("encode", "refine", "add", "stain-of") for kind in SPOILED],
+)
+def test_a_picture_without_a_look_is_one_sentence(
+    run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path, command: str, kind: str
+) -> None:
+    he, labels = _spoiled(kind, tmp_path), tmp_path / "own.png"
+    side = 3 if kind == "tiny" else 64
+    save_labels(labels, np.ones((side, side), np.uint8), get_scheme("colon-2"))
+    commands: dict[str, tuple[object, ...]] = {
+        "encode": ("encode", he, "-o", tmp_path / "out.npy"),
+        "refine": ("encode", he, "--labels", labels, "-o", tmp_path / "out.npy"),
+        "add": ("anchors", "add", "mine", he, "-o", tmp_path / "out.json"),
+        "stain-of": (
+            "interpolate", label_file, "--from", "healthy", "--to", "poor", "--stain-of", he,
+            "-o", tmp_path / "out.png",
+        ),
+    }  # fmt: skip
+    ended = run(*commands[command], "--model", model)
     assert ended.code == 2
     assert ended.in_one_sentence
+    few = {"refine": "32 px or more", "stain-of": "32 px or more"}
+    assert (few.get(command, SPOILED[kind]) if kind == "tiny" else SPOILED[kind]) in ended.err
+    assert not list(tmp_path.glob("out.*"))
+
+
+@pytest.mark.parametrize(
+    ("latent", "said"),
+    [
+        (np.full(12, np.nan, np.float32), "not finite"),
+        (np.zeros(7, np.float32), "is 7, but graded takes 12"),
+        (np.zeros((12, 2, 2), np.float32), "varies over a canvas"),
+    ],
+)
+def test_a_latent_that_is_none_is_one_sentence(
+    run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path, latent: np.ndarray, said: str
+) -> None:
+    np.save(tmp_path / "z.npy", latent)
+    command = ("interpolate", label_file, "--to", "healthy", "-o", tmp_path / "s.png", "--model", model)
+    ended = run(*command, "--from", tmp_path / "z.npy")
+    assert ended.code == 2
+    assert ended.in_one_sentence
+    assert said in ended.err

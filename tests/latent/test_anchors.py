@@ -110,6 +110,21 @@ def test_a_damaged_file_is_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+def test_a_place_that_holds_no_number_is_refused_by_name(model: PaintModel, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    _anchors(model).write(path)
+    path.write_text(path.read_text().replace('"grade": 0.5', '"grade": NaN'))
+    with pytest.raises(ModelError, match=r"a\.json are damaged: anchors\.1\.grade"):
+        read_anchors(path, model)
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        anchor_of("mine", [[np.nan, 1.0]])
+
+
+def test_the_nearest_to_a_style_of_another_length_is_refused(model: PaintModel) -> None:
+    with pytest.raises(ModelError, match="of 'tiny' has 4 numbers, not 13"):
+        _anchors(model).nearest(np.zeros(13))
+
+
 def test_a_missing_file_is_one_sentence(model: PaintModel, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read: No such file"):
         read_anchors(tmp_path / "none.json", model)

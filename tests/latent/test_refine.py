@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from napari_histosynth.core.errors import Cancelled, ImageError, ModelError
+from napari_histosynth.latent.fitting import fit_picture
 from napari_histosynth.latent.refine import refine_latent
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.examples import example_labels
@@ -38,6 +39,10 @@ def _drawn(model: PaintModel, latent: np.ndarray, labels: np.ndarray) -> np.ndar
     from napari_histosynth.paint.canvas import Canvas
 
     return Canvas(model, labels, latent=latent, seed=3).render()
+
+
+def _pink(height: int, width: int) -> np.ndarray:
+    return np.full((height, width, 3), (220, 160, 200), np.uint8)
 
 
 def test_a_fitted_latent_draws_more_like_the_picture(model: PaintModel) -> None:
@@ -72,16 +77,37 @@ def test_no_step_is_what_the_encoder_says(model: PaintModel) -> None:
 
 
 def test_what_cannot_be_fitted_is_one_sentence(model: PaintModel, tiny_model: Path) -> None:
-    picture, labels = np.full((100, 200, 3), 200, np.uint8), np.ones((100, 200), np.uint8)
+    picture, labels = _pink(100, 200), np.ones((100, 200), np.uint8)
     with pytest.raises(ImageError, match=r"160 px a side or more at 0\.5 um/px, not 100 x 200"):
         refine_latent(model, picture, labels)
     with pytest.raises(ImageError, match="of one size"):
-        refine_latent(model, np.full((200, 200, 3), 200, np.uint8), labels)
+        refine_latent(model, _pink(200, 200), labels)
     with pytest.raises(ModelError, match="no encoder"):
         refine_latent(load_model(tiny_model, device="cpu"), picture, labels)
 
 
 def test_fitting_can_be_cancelled(model: PaintModel) -> None:
-    picture, labels = np.full((160, 160, 3), 200, np.uint8), np.ones((160, 160), np.uint8)
+    picture, labels = _pink(160, 160), np.ones((160, 160), np.uint8)
     with pytest.raises(Cancelled, match="keeps its own"):
         refine_latent(model, picture, labels, is_cancelled=lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (np.full((200, 200), 120, np.uint8), "one channel"),
+        (np.full((200, 200, 3), 120, np.uint8), "alike everywhere"),
+        (np.full((3, 3, 3), (220, 160, 200), np.uint8), "32 px or more"),
+    ],
+)
+def test_no_look_is_fitted_to_what_has_none(model: PaintModel, picture: np.ndarray, said: str) -> None:
+    with pytest.raises(ImageError, match=said):
+        fit_picture(model, picture, np.ones(picture.shape[:2], np.uint8))
+
+
+def test_of_a_huge_picture_only_the_middle_is_fitted(model: PaintModel) -> None:
+    # 1.2 GB, were it in memory
+    picture = np.broadcast_to(np.array([220, 160, 200], np.uint8), (20_000, 20_000, 3))
+    labels = np.broadcast_to(np.uint8(1), (20_000, 20_000))
+    found = fit_picture(model, picture, labels, um_per_px=0.5, steps=0)
+    assert found.latent.shape == (13,)

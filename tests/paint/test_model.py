@@ -96,11 +96,17 @@ def test_the_encoder_reads_pictures_of_any_size(model: PaintModel) -> None:
 
 
 @pytest.mark.parametrize(
-    "picture",
-    [np.zeros((40, 40), np.uint8), np.zeros((40, 40, 3), np.float32), np.zeros((20, 40, 3), np.uint8)],
+    ("picture", "said"),
+    [
+        (np.zeros((40, 50), np.uint8), r"gray \(40 x 50 px, one channel\)"),
+        (np.full((40, 40, 3), 120, np.uint8), "its three channels are alike"),
+        (np.zeros((40, 40, 3), np.float32), r"uint8 \(y, x, 3\), not float32"),
+        (np.zeros((40, 40, 4), np.uint8), r"uint8 \(y, x, 3\), not uint8 \(40, 40, 4\)"),
+        (np.zeros((3, 40, 3), np.uint8), "32 px or more a side at the model's scale, not 3 x 40"),
+    ],
 )
-def test_what_is_no_picture_has_no_latent(model: PaintModel, picture: np.ndarray) -> None:
-    with pytest.raises(ImageError, match="32 px or more"):
+def test_what_is_no_picture_has_no_latent(model: PaintModel, picture: np.ndarray, said: str) -> None:
+    with pytest.raises(ImageError, match=said):
         model.encode(picture)
 
 

@@ -24,27 +24,32 @@ if TYPE_CHECKING:
     from napari_histosynth.latent.anchors import Anchors
     from napari_histosynth.paint.model import PaintModel
 
-DEFAULT_GRADED_MODEL = "colon-2class"
+_STAIN_FROM = 2048  # px at the model's scale, of the middle of a picture
+DEFAULT_GRADED_MODEL = "colon-10class"
 
 ENCODE_HELP = help_text("""Read the look of an H&E picture as a latent.
 
-The encoder reads it at once. With --labels, the label map of the picture, it is then fitted: tissue drawn
-from these labels comes to look like the picture, and how far it still is from it is printed.
+The encoder reads it at once; of a large picture or a slide it looks at the middle, one millimeter or so.
+With --labels, the label map of the picture, it is then fitted: tissue drawn from these labels comes to look
+like the picture, and how far it still is from it is printed.
 
 \b
 $ histosynth encode slide.png -o look.npy
 $ histosynth encode slide.png -o look.npy --labels slide-labels.png --steps 100
-$ histosynth render other.png -o he.png --model colon-2class --latent look.npy""")
+$ histosynth render other.png -o he.png --model colon-10class --latent look.npy
+
+'histosynth weak-labels' and 'histosynth segment' make label maps of pictures.""")
 
 INTERPOLATE_HELP = help_text("""Draw a label map from one grade to another.
 
 The labels, the stain and the fine texture stay; what changes is the grade. Grades are those of
-'histosynth anchors list', or latents in .npy files. OUT ends in .png (a strip), .gif or .mp4 (there and
-back).
+'histosynth anchors list', or latents in .npy files. The stain is that of --latent-seed, or of an H&E
+picture. OUT ends in .png (a strip), .gif or .mp4 (there and back).
 
 \b
 $ histosynth interpolate labels.png --from moderately --to poorly --steps 9 -o strip.png
 $ histosynth interpolate labels.png --from healthy --to poorly --steps 24 -o film.mp4
+$ histosynth interpolate labels.png --from mine.npy --to poorly --stain-of he.png -o film.gif
 
 The same command gives the same pictures; what made them is written into OUT.""")
 
@@ -56,7 +61,7 @@ app = typer.Typer(
 LIST_HELP = help_text("""List the named places of a model.
 
 \b
-$ histosynth anchors list --model colon-2class""")
+$ histosynth anchors list --model colon-10class""")
 
 ADD_HELP = help_text("""Name a place: the mean of the looks of one or more H&E pictures.
 
@@ -64,11 +69,18 @@ It is kept in your own folder for this model, or in the file that --output names
 commands read.
 
 \b
-$ histosynth anchors add "our signet ring" a.png b.png c.png --model colon-2class""")
+$ histosynth anchors add "our signet ring" a.png b.png c.png
+$ histosynth anchors add "our signet ring" a.svs b.svs -o ours.json""")
 
 AnchorsOption = Annotated[
     Path | None,
     typer.Option("--anchors", metavar="FILE.json", help="More named places, of the same model."),
+]
+HeScaleOption = Annotated[
+    float | None,
+    typer.Option(
+        "--um-per-px", help="Micrometers a pixel of HE. By default what the file says, else the model's."
+    ),
 ]
 
 
@@ -81,6 +93,7 @@ def encode(
     labels: Annotated[
         Path | None, typer.Option(metavar="LABELS", help="Label map of HE, to fit the latent with.")
     ] = None,
+    um_per_px: HeScaleOption = None,
     steps: Annotated[int, typer.Option(min=0, help="How long to fit, with --labels.")] = 60,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -95,13 +108,13 @@ def encode(
     from napari_histosynth.paint.inputs import latent_of_file
 
     if labels is None:
-        latent = latent_of_file(picture, loaded)
+        latent = latent_of_file(picture, loaded, um_per_px)
         found = ""
     else:
         from napari_histosynth.latent.fitting import fit_file
 
         with progress(f"Fitting the look of {picture.name}") as tell:
-            fitted = fit_file(loaded, picture, labels, steps=steps, tell=tell)
+            fitted = fit_file(loaded, picture, labels, um_per_px=um_per_px, steps=steps, tell=tell)
         latent = fitted.latent
         found = (
             f" Drawn in it, colors differ by {fitted.error:.1f} gray levels (encoder: "
@@ -135,6 +148,10 @@ def interpolate(
         int | None,
         typer.Option(min=0, help="Chooses the stain, if the model has it apart. --seed if not given."),
     ] = None,
+    stain_of: Annotated[
+        Path | None,
+        typer.Option("--stain-of", metavar="HE", help="An H&E picture whose stain it is, instead."),
+    ] = None,
     per_second: Annotated[float, typer.Option(min=0.1, max=60, help="Pictures a second.")] = 8.0,
     back: Annotated[bool, typer.Option("--back/--once", help="Whether a film also goes back.")] = True,
     device: DeviceOption = "auto",
@@ -143,7 +160,9 @@ def interpolate(
     """Run ``histosynth interpolate``; see :data:`INTERPOLATE_HELP`."""
     from napari_histosynth.latent.film import FILM_ENDINGS
 
-    check_output(output, inputs=(labels, anchors), endings=FILM_ENDINGS)
+    if stain_of is not None and latent_seed is not None:
+        raise typer.BadParameter("--stain-of and --latent-seed both choose the stain; give one of them.")
+    check_output(output, inputs=(labels, anchors, stain_of), endings=FILM_ENDINGS)
     import numpy as np
 
     known, loaded = _load(model, device, precision, anchors)
@@ -151,9 +170,9 @@ def interpolate(
     from napari_histosynth.latent.space import between
 
     first, second = (_style(name, known, loaded) for name in (start, end))
+    stain = _stain(loaded, stain_of, seed if latent_seed is None else latent_seed)
     given = read_labels_input(labels, loaded.scheme, loaded.um_per_px, scheme=scheme, um_per_px=um_per_px)
     tell_guesses(labels, given)
-    stain = loaded.sample_latent(seed if latent_seed is None else latent_seed)[loaded.style_size :]
     shares = np.linspace(-beyond, 1 + beyond, steps)
     latents = [np.concatenate([between(first, second, float(t), spherical=spherical), stain]) for t in shares]
     captions = [f"{t:.0%}" for t in shares]
@@ -204,6 +223,7 @@ def add_command(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
     pictures: Annotated[list[Path], typer.Argument(metavar="HE...", help="H&E pictures.")],
     model: ModelOption = DEFAULT_GRADED_MODEL,
+    um_per_px: HeScaleOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -222,7 +242,7 @@ def add_command(
     styles = []
     with progress(f"Reading {len(pictures)} pictures") as tell:
         for number, picture in enumerate(pictures, 1):
-            styles.append(latent_of_file(picture, loaded)[: loaded.style_size])
+            styles.append(latent_of_file(picture, loaded, um_per_px)[: loaded.style_size])
             tell(number / len(pictures))
     place = anchor_of(name, styles, source="added by hand")
     if output is None:
@@ -262,3 +282,21 @@ def _style(name: str, known: Anchors, model: PaintModel) -> npt.NDArray[np.float
     if latent.ndim != 1:
         raise ModelError(f"The latent {name} varies over a canvas; give one of a single look.")
     return latent[: model.style_size]
+
+
+def _stain(model: PaintModel, picture: Path | None, seed: int) -> npt.NDArray[np.float32]:
+    """Return the stain of a picture, or of a seed; none where the model has it in its style."""
+    if picture is None:
+        return model.sample_latent(seed)[model.style_size :]
+    from napari_histosynth.core.errors import ModelError
+    from napari_histosynth.core.stain import LEAST_SIDE, check_he, read_stain
+    from napari_histosynth.paint.middle import read_he_middle
+
+    if not model.has_stain:
+        raise ModelError(
+            f"{model.name!r} has no stain apart from the style, so --stain-of cannot set it; choose another "
+            "model."
+        )
+    rgb, _ = read_he_middle(picture, model.um_per_px, _STAIN_FROM)
+    check_he(rgb, LEAST_SIDE)
+    return read_stain(rgb)

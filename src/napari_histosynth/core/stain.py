@@ -24,6 +24,8 @@ STAIN_SIZE = 9
 TYPICAL = np.array([0.90, 1.60, 0.58, 0.30, 0.85, 0.28, 0.02, 0.05, 0.02], np.float32)
 #: How far stains lie from it: the unit of the numbers that models work with.
 SPREAD = np.array([0.40, 0.90, 0.20, 0.20, 0.35, 0.12, 0.03, 0.04, 0.03], np.float32)
+#: Side in pixels, at a model's scale, from which a look is read.
+LEAST_SIDE = 32
 #: Sum of optical densities above glass from which a pixel is tissue.
 _TISSUE = 0.35
 #: Percentiles of red absorbed, and of green beyond red absorbed as a share of all, between which the two
@@ -31,6 +33,8 @@ _TISSUE = 0.35
 _HEMATOXYLIN, _EOSIN = (90, 98), (60, 90)
 #: Percentile of density that is glass, if it is no denser than the first or no more colored than the second.
 _GLASS, _PALE, _GRAY = 1.0, 0.16, 0.04
+#: Gray levels that the channels of a pixel may differ by without its being of any color.
+_COLORLESS = 2
 #: Pixels that are looked at.
 _LOOKED_AT = 1e5
 
@@ -39,6 +43,40 @@ def optical_density(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return the optical density of each color, float32 in the picture's shape: 0 white, 5.5 black."""
     table = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
     return np.asarray(table[rgb], np.float32)
+
+
+def check_he(rgb: npt.NDArray[np.uint8], least: int = 1) -> None:
+    """Check that a picture is one that a look can be read from.
+
+    Parameters
+    ----------
+    rgb : ndarray
+        What should be uint8 (y, x, 3), in color.
+    least : int
+        Pixels that it needs a side.
+
+    Raises
+    ------
+    ImageError
+        If it is something else, too small, or gray: H&E is told by color.
+    """
+    if rgb.ndim == 2:
+        raise ImageError(
+            f"The picture is gray ({rgb.shape[0]} x {rgb.shape[1]} px, one channel), but H&E is told by "
+            "color; give an RGB picture."
+        )
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+        raise ImageError(f"An H&E picture must be uint8 (y, x, 3), not {rgb.dtype} {rgb.shape}.")
+    if min(rgb.shape[:2]) < least:
+        raise ImageError(
+            f"An H&E picture must have {least} px or more a side at the model's scale, not {rgb.shape[0]} x "
+            f"{rgb.shape[1]}; give a larger one, or correct its scale."
+        )
+    if (np.ptp(rgb, axis=2) <= _COLORLESS).all():
+        raise ImageError(
+            "The picture is gray: its three channels are alike everywhere, but H&E is told by color; give a "
+            "picture in color."
+        )
 
 
 def read_stain(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

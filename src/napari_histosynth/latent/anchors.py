@@ -109,8 +109,15 @@ class Anchors:
         """Return all places and how far they are from a style, the nearest first.
 
         Distances are Euclidean, in units of the spread that the places have in common.
+
+        Raises
+        ------
+        ModelError
+            If the style has another length than they, or holds what is no number.
         """
         at = check_style(style)
+        if other := {len(place.style) for place in self.places} - {len(at)}:
+            raise ModelError(f"A style of {self.model!r} has {other.pop()} numbers, not {len(at)}.")
         known = [place.spread for place in self.places if place.spread is not None]
         unit = np.sqrt(np.mean(np.square(known), axis=0)) + 1e-6 if known else np.ones(len(at))
         far = [float(np.linalg.norm((at - place.style) / unit)) for place in self.places]
@@ -213,7 +220,7 @@ def _to_json(place: Anchor) -> dict[str, Any]:
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     name: str = Field(min_length=1)
     grade: float | None = Field(None, ge=0, le=1)
     pictures: int = Field(1, ge=1)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_histosynth.core.errors import ImageError
+from napari_histosynth.core.stain import check_he
 from napari_histosynth.core.tissue import TissueScheme, convert_labels
 from napari_histosynth.latent.refine import Refined, refine_latent
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from napari_histosynth.paint.model import PaintModel
@@ -54,17 +54,18 @@ def fit_picture(
     ImageError
         If the picture is too small or too large, or the labels have another size.
     """
+    from napari_histosynth.paint.middle import middle_of
     from napari_histosynth.paint.resample import resample_labels, resize_rows, scaled_shape
 
     um_per_px = model.um_per_px if um_per_px is None else um_per_px
+    part = middle_of(rgb, um_per_px, model.um_per_px, FITTED_TO)
+    check_he(part)
     if labels.shape != rgb.shape[:2]:
         raise ImageError(
             f"The labels are {labels.shape}, the picture {rgb.shape[:2]}; they must be of one size."
         )
-    most = round(FITTED_TO * max(1.0, model.um_per_px / um_per_px))
-    top, left = (max(0, (side - most) // 2) for side in labels.shape)
-    part = np.ascontiguousarray(rgb[top : top + most, left : left + most])
-    drawn = convert_labels(labels[top : top + most, left : left + most], scheme or model.scheme, model.scheme)
+    own = middle_of(labels, um_per_px, model.um_per_px, FITTED_TO)
+    drawn = convert_labels(own, scheme or model.scheme, model.scheme)
     shape = scaled_shape((part.shape[0], part.shape[1]), um_per_px, model.um_per_px)
     if shape != part.shape[:2]:
         part = resize_rows(part, (0, 0, part.shape[1], part.shape[0]), shape)
@@ -77,13 +78,18 @@ def fit_file(
     picture: Path,
     labels: Path,
     *,
+    um_per_px: float | None = None,
     steps: int = 60,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Refined:
-    """Fit the latent of a picture in a file, with its label map in another; see :func:`fit_picture`."""
+    """Fit the latent of a picture in a file, with its label map in another; see :func:`fit_picture`.
+
+    Both have at most 16,384 px a side. ``um_per_px`` is their scale, where it is known better than by files.
+    """
     from napari_histosynth.paint.inputs import read_he, read_label_file
 
-    rgb, um_per_px = read_he(picture)
+    rgb, stated = read_he(picture)
+    um_per_px = um_per_px or stated
     given = read_label_file(labels, model.scheme, um_per_px or model.um_per_px)
     return fit_picture(
         model,

@@ -96,6 +96,7 @@ def refine_latent(
         raise ModelError(
             f"The look of {model.name!r} cannot be fitted; choose a model of the preset 'local'."
         )
+    rgb = np.asarray(rgb)
     first = model.encode(rgb)
     if min(rgb.shape[:2]) < CROP:
         raise ImageError(

@@ -6,16 +6,17 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from napari_histosynth.core.colors import hex_to_rgb
-from napari_histosynth.core.errors import HistosynthError, LabelMapError, ModelError
+from napari_histosynth.core.errors import HistosynthError, ImageError, LabelMapError, ModelError
 from napari_histosynth.core.provenance import Provenance, ProvenanceError
 from napari_histosynth.core.scheme_note import noted_scheme
+from napari_histosynth.core.stain import LEAST_SIDE, check_he
 from napari_histosynth.core.tissue import Labels, TissueScheme, get_scheme, scheme_names
 from napari_histosynth.io import open_slide, read_image, read_labels, read_provenance
 from napari_histosynth.io.companion import Extent
@@ -224,29 +225,40 @@ def read_latent(path: str | os.PathLike[str], card: ModelCard) -> npt.NDArray[np
     return np.ascontiguousarray(latent, np.float32)
 
 
-def latent_of_file(path: str | os.PathLike[str], model: PaintModel) -> npt.NDArray[np.float32]:
-    """Read the look of an H&E picture from its file; one that does not state its scale has the model's.
+def latent_of_file(
+    path: str | os.PathLike[str], model: PaintModel, um_per_px: float | None = None
+) -> npt.NDArray[np.float32]:
+    """Read the look of an H&E picture from its file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        PNG, JPEG and the like of at most 16,384 px a side; OME-TIFF, SVS or OME-Zarr of any size.
+    model : PaintModel
+        With an encoder.
+    um_per_px : float, optional
+        Scale of the picture; what its file says by default, else the model's.
 
     Raises
     ------
     ImageError
-        If the file is no picture that can be read, or is too small.
+        If the file is no picture that can be read, or is gray or too small.
     ModelError
         If the model has no encoder.
     """
-    rgb, um_per_px = read_he(path)
-    return latent_of_picture(rgb, um_per_px or model.um_per_px, model)
+    from napari_histosynth.paint.middle import read_he_middle
+
+    rgb, scale = read_he_middle(path, model.um_per_px, _LOOKED_AT, um_per_px)
+    return latent_of_picture(rgb, scale or model.um_per_px, model)
 
 
-def latent_of_picture(
-    rgb: npt.NDArray[np.uint8], um_per_px: float, model: PaintModel
-) -> npt.NDArray[np.float32]:
+def latent_of_picture(rgb: Any, um_per_px: float, model: PaintModel) -> npt.NDArray[np.float32]:
     """Read the look of an H&E picture of any scale and size.
 
     Parameters
     ----------
-    rgb : ndarray
-        uint8 (y, x, 3). Of a large picture the middle is looked at.
+    rgb : array_like
+        uint8 (y, x, 3), perhaps lazy. Of a large picture only the middle is looked at, and read.
     um_per_px : float
         Its scale.
     model : PaintModel
@@ -256,15 +268,27 @@ def latent_of_picture(
     -------
     ndarray
         float32 (latent_size,).
+
+    Raises
+    ------
+    ImageError
+        If it is no picture, or is gray or too small.
+    ModelError
+        If the model has no encoder.
     """
+    from napari_histosynth.paint.middle import middle_of
     from napari_histosynth.paint.resample import resize_rows, scaled_shape
 
-    rgb = np.asarray(rgb)
-    most = round(_LOOKED_AT * max(1.0, model.um_per_px / um_per_px))
-    top, left = (max(0, (side - most) // 2) for side in rgb.shape[:2])
-    part = np.ascontiguousarray(rgb[top : top + most, left : left + most])
+    part = middle_of(rgb, um_per_px, model.um_per_px, _LOOKED_AT)
+    check_he(part)
     shape = scaled_shape((part.shape[0], part.shape[1]), um_per_px, model.um_per_px)
-    if part.ndim == 3 and part.dtype == np.uint8 and part.shape[2] == 3 and shape != part.shape[:2]:
+    if min(shape) < LEAST_SIDE:
+        raise ImageError(
+            f"The picture is {part.shape[0]} x {part.shape[1]} px at {um_per_px:g} um/px, {shape[0]} x "
+            f"{shape[1]} at the {model.um_per_px:g} um/px of {model.name!r}; a look is read from "
+            f"{LEAST_SIDE} px or more a side, so give a larger one."
+        )
+    if shape != part.shape[:2]:
         part = resize_rows(part, (0.0, 0.0, float(part.shape[1]), float(part.shape[0])), shape)
     return model.encode(part)
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from napari_histosynth.core.device import choose_device, choose_precision
-from napari_histosynth.core.errors import ImageError, ModelError
+from napari_histosynth.core.errors import ModelError
 from napari_histosynth.core.noise import gaussian
-from napari_histosynth.core.stain import STAIN_SIZE, read_stain
+from napari_histosynth.core.stain import LEAST_SIDE, STAIN_SIZE, check_he, read_stain
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.network import LocalGenerator, build_generator
@@ -135,7 +135,7 @@ class PaintModel:
         Parameters
         ----------
         rgb : ndarray
-            uint8 (y, x, 3), at the model's scale, at least 32 px a side.
+            uint8 (y, x, 3), in color, at the model's scale, at least 32 px a side.
 
         Returns
         -------
@@ -147,15 +147,12 @@ class PaintModel:
         ModelError
             If the model has no encoder.
         ImageError
-            If the picture is not uint8 (y, x, 3) or too small.
+            If the picture is not uint8 (y, x, 3), gray or too small.
         """
         if self.encoder is None:
             raise ModelError(f"The model {self.name!r} has no encoder; choose one trained with this program.")
         rgb = np.asarray(rgb)
-        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or min(rgb.shape[:2]) < 32:
-            raise ImageError(
-                f"An H&E picture must be uint8 (y, x, 3) of 32 px or more, not {rgb.dtype} {rgb.shape}."
-            )
+        check_he(rgb, LEAST_SIDE)
         with torch.inference_mode(), self._lock:
             latent = encode_picture(self.encoder, rgb, self.device, stain=self.has_stain)
         return np.asarray(latent[0].cpu().numpy(), np.float32)
