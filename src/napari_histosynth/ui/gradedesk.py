@@ -14,7 +14,7 @@ from napari_histosynth.latent.anchors import Anchor, Anchors
 from napari_histosynth.latent.space import BEYOND, among
 from napari_histosynth.latent.way import Way
 from napari_histosynth.ui.gradeplaces import GradePlaces
-from napari_histosynth.ui.gradestate import Carried, GradeState
+from napari_histosynth.ui.gradestate import Carried, GradeState, outer_grades
 from napari_histosynth.ui.look import GivenStyle, Look, unpacked
 from napari_histosynth.ui.painter import Painter
 
@@ -272,6 +272,11 @@ class GradeDesk(GradePlaces):
         return Anchor(name, self.latent()[: self._needs_model().style_size], source=self.caption())
 
     @property
+    def is_mixture(self) -> bool:
+        """Whether one is between the places of a pad."""
+        return self._corners is not None
+
+    @property
     def is_on_canvas(self) -> bool:
         """Whether the canvas has a style that was given to it here, or by another dock."""
         model = self.painter.model
@@ -376,8 +381,6 @@ class GradeDesk(GradePlaces):
         """Hold other places; the way leads between the same ones, or from the lowest grade to the highest."""
         names = anchors.names
         if any(end not in names for end in self.ends):
-            graded = sorted((one for one in anchors if one.grade is not None), key=lambda one: one.grade or 0)
-            outer = [one.name for one in graded] if len(graded) > 1 else names
-            self.ends = (outer[0], outer[-1]) if len(outer) > 1 else ("", "")
+            self.ends = outer_grades(anchors)
         super()._have(anchors)
         self.moved.emit()

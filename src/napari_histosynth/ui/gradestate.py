@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from napari_histosynth.latent.anchors import Anchors
+
     Numbers = npt.NDArray[np.float32]
 
 _HERE = 0.0005  # share of the way from which on one is elsewhere: half of what is shown of it
@@ -60,3 +62,16 @@ class GradeState:
         if min(abs(t), abs(t - 1)) < _HERE:
             return first if t < 0.5 else second
         return f"{t:.0%} from {first} to {second}"
+
+
+def outer_grades(anchors: Anchors) -> tuple[str, str]:
+    """Return the lowest and the highest grade of the first source that has two; else any places, or none."""
+    for source in dict.fromkeys(place.source for place in anchors):
+        graded = sorted(
+            (place for place in anchors if place.grade is not None and place.source == source),
+            key=lambda place: place.grade or 0,
+        )
+        if len(graded) > 1:
+            return graded[0].name, graded[-1].name
+    names = anchors.names
+    return (names[0], names[-1]) if len(names) > 1 else ("", "")

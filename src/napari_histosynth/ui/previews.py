@@ -25,6 +25,7 @@ EXACT = 0.18
 """Seconds that drawing what is in sight may take for a preview: five a second, with some to spare."""
 
 _MOST_PLACES = 4
+_SMOOTHING = 0.5  # share of the newest measurement in the speed
 _PLACE = 48_000  # pixels of a large window that take as long as a place with its surroundings
 
 
@@ -54,6 +55,7 @@ class Previews:
         self._base: Pixels | None = None  # of a level, before
         self._at = (Window(0, 0, 0, 0), 0)  # where that is, in pixels of the canvas, and the level
         self._samples: list[tuple[Window, Pixels]] = []  # as they were before
+        self._speed = 0.0  # pixels a second, of late
 
     def show(self, engine: Any, view: View | None, speed: float, cancel: Callable[[], bool]) -> Shown | None:
         """Show what is in sight by an engine.
@@ -65,7 +67,7 @@ class Previews:
         view : View, optional
             What is in sight; all by default.
         speed : float
-            Pixels a second that are drawn.
+            Pixels a second that were drawn before the first preview.
         cancel : callable
             Asked now and then; showing stops once it returns true.
 
@@ -86,18 +88,22 @@ class Previews:
             return None
         level = 0 if view is None else min(view.level, len(self._pyramid.levels) - 1)
         self._keep(window, level)
-        if window.area / speed <= self._exact:
-            started = time.perf_counter()
+        self._speed = self._speed or speed
+        started = time.perf_counter()
+        if window.area / self._speed <= self._exact:
             self._pyramid.write(window, engine.render(window, cancel=cancel))
+            self._learn(window.area, started)
             return Shown(window, time.perf_counter() - started)
         sketcher = getattr(engine, "change_sketcher", lambda: None)()
         if sketcher is None:
             return None
         if not self._samples:
-            most = int(np.clip(self._exact * speed / _PLACE, 1, _MOST_PLACES))
+            most = int(np.clip(self._exact * self._speed / _PLACE, 1, _MOST_PLACES))
             for place in sketcher.places(window, most):
                 self._samples.append((place, self._engine.render(place, cancel=cancel)))
+        started = time.perf_counter()
         drawn = [(place, engine.render(place, cancel=cancel)) for place, _ in self._samples]
+        self._learn(len(drawn) * _PLACE, started)
         changes = [
             (place, now.astype(np.float32) - before)
             for (place, now), (_, before) in zip(drawn, self._samples, strict=True)
@@ -105,6 +111,11 @@ class Previews:
         factor = Sketches.factor(view)
         self._lay(window, level, sketcher.change(window, factor, changes), factor)
         return Shown(window)
+
+    def _learn(self, pixels: float, started: float) -> None:
+        """Note how long drawing took: a busy machine is found out after a preview or two."""
+        speed = pixels / max(time.perf_counter() - started, 1e-6)
+        self._speed += _SMOOTHING * (speed - self._speed)
 
     def _keep(self, window: Window, level: int) -> None:
         """Keep the picture before of a window, unless that is done; what was shown since is none of it."""
