@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -30,6 +32,21 @@ held_out = ["2", "3"]
 [loop]
 steps = 4
 """
+
+
+@pytest.fixture(scope="session")
+def tissue() -> Callable[..., npt.NDArray[np.uint8]]:
+    """Return a function that makes tissue: round nuclei of one radius in px, on a grid, in pink cytoplasm."""
+
+    def make(radius: float, side: int = 120, apart: int = 20, seed: int = 0) -> npt.NDArray[np.uint8]:
+        rows, columns = np.mgrid[:side, :side]
+        away = np.hypot(rows % apart - apart / 2, columns % apart - apart / 2)
+        picture = np.where((away <= radius)[..., None], (95.0, 55.0, 135.0), (215.0, 150.0, 195.0))
+        picture[:, :apart] = (244, 242, 245)  # a rim of glass
+        noise = np.random.default_rng(seed).normal(0, 3, picture.shape)
+        return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+    return make
 
 
 @pytest.fixture(scope="session")

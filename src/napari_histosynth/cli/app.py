@@ -17,6 +17,7 @@ from napari_histosynth.cli import (
     edit,
     evaluate,
     evaluate_flat,
+    evaluate_grade,
     field,
     latent,
     models,
@@ -104,6 +105,7 @@ app.add_typer(atlas.app, name="atlas")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 evaluate.app.command("flat", help=evaluate_flat.FLAT_HELP)(evaluate_flat.flat)
+evaluate.app.command("grade", help=evaluate_grade.GRADE_HELP)(evaluate_grade.grade)
 app.command("demo", help=demo.DEMO_HELP)(demo.demo)
 app.command("examples", help=demo.EXAMPLES_HELP)(demo.examples)
 app.command("example", help=demo.EXAMPLE_HELP)(demo.example)

@@ -61,7 +61,7 @@ def paint(
     subject = find_subject(model, data, config)  # before a folder is made
     folder = make_folder(Path("evaluation", subject.name) if output is None else output)
     report = evaluate_paint(
-        model, data, folder, config=config, budget=budget, device=device, threads=threads, watch=_watch
+        model, data, folder, config=config, budget=budget, device=device, threads=threads, watch=watch
     )
     table = Table("measure", "result", "beside it", "best", title=report.heading, title_justify="left")
     for row in report.rows():
@@ -71,7 +71,7 @@ def paint(
 
 
 @contextmanager
-def _watch(doing: str) -> Iterator[Callable[[float], None]]:
+def watch(doing: str) -> Iterator[Callable[[float], None]]:
     """Show a progress bar on a terminal, elsewhere a line as each piece of work begins."""
     if not remarks().is_terminal:
         remark(f"{doing}.")
