@@ -135,3 +135,67 @@ def draw_whole() -> Callable[[Any], np.ndarray[Any, Any]]:
 def settle(painted: Any, wait: Any) -> Callable[[], None]:
     """Return a function that waits until all is drawn."""
     return lambda: wait(lambda: not painted.painter.is_drawing)
+
+
+class Mouse:
+    """Sends mouse events to widgets, which need not be on a screen."""
+
+    def __init__(self) -> None:
+        from qtpy.QtCore import Qt
+
+        buttons = Qt.MouseButton
+        self.left, self.right, self.none = buttons.LeftButton, buttons.RightButton, buttons.NoButton
+
+    def move(self, widget: Any, at: Any, held: Any = None) -> None:
+        """Move to a place (QPointF), perhaps with a button held."""
+        self._send("MouseMove", widget, at, self.none, held or self.none)
+
+    def press(self, widget: Any, at: Any, button: Any = None) -> None:
+        """Press a button, the left one by default."""
+        self._send("MouseButtonPress", widget, at, button or self.left, button or self.left)
+
+    def release(self, widget: Any, at: Any, button: Any = None) -> None:
+        """Release a button, the left one by default."""
+        self._send("MouseButtonRelease", widget, at, button or self.left, self.none)
+
+    def click(self, widget: Any, at: Any) -> None:
+        """Move there, press and release the left button."""
+        self.move(widget, at)
+        self.press(widget, at)
+        self.release(widget, at)
+
+    def drag(self, widget: Any, start: Any, end: Any, button: Any = None, steps: int = 8) -> None:
+        """Press, move in steps, and release."""
+        self.move(widget, start)
+        self.press(widget, start, button)
+        for step in range(1, steps + 1):
+            self.move(widget, start + (end - start) * (step / steps), button or self.left)
+        self.release(widget, end, button)
+
+    def turn_wheel(self, widget: Any, at: Any, notches: int) -> None:
+        """Turn the wheel away from oneself, or towards, by notches."""
+        from qtpy.QtCore import QPoint, QPointF, Qt
+        from qtpy.QtGui import QWheelEvent
+        from qtpy.QtWidgets import QApplication
+
+        there = QPointF(widget.mapToGlobal(at.toPoint()))
+        plain, phase = Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase
+        turn = QPoint(0, 120 * notches)
+        event = QWheelEvent(at, there, QPoint(), turn, self.none, plain, phase, False)
+        QApplication.sendEvent(widget, event)
+
+    def _send(self, kind: str, widget: Any, at: Any, button: Any, held: Any) -> None:
+        from qtpy.QtCore import QEvent, QPointF, Qt
+        from qtpy.QtGui import QMouseEvent
+        from qtpy.QtWidgets import QApplication
+
+        there = QPointF(widget.mapToGlobal(at.toPoint()))
+        plain = Qt.KeyboardModifier.NoModifier
+        event = QMouseEvent(getattr(QEvent.Type, kind), at, there, button, held, plain)
+        QApplication.sendEvent(widget, event)
+
+
+@pytest.fixture
+def mouse(qapp: Any) -> Mouse:
+    """Return a mouse."""
+    return Mouse()

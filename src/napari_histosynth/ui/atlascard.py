@@ -11,12 +11,11 @@ from qtpy.QtCore import QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from napari_histosynth.ui.widgets import heading, small
+from napari_histosynth.ui.widgets import heading
 
 #: Sides on the screen, in pixels.
 LARGE, SMALL = 176, 74
 _MOST = 12
-_WAITING = "background: palette(mid); border-radius: 3px;"
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -75,20 +74,23 @@ class NearestRow(QWidget):
         The number of the picture whose look was clicked.
     pointed : Signal of int
         The one under the mouse, -1 for none.
+    resized : Signal
+        There is room for more, or for fewer.
     numbers : list of int
         The pictures shown, the nearest first.
     """
 
     chosen = Signal(int)
     pointed = Signal(int)
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("atlas-nearest")
         self.numbers: list[int] = []
+        self._fitted = 0
         self.buttons = [_Tile(self, place) for place in range(_MOST)]
         self.heading = heading("Most like the canvas", "click to take one")
-        self.note = small("atlas-nearest-note")
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
@@ -101,13 +103,22 @@ class NearestRow(QWidget):
         layout.setSpacing(2)
         layout.addWidget(self.heading)
         layout.addLayout(row)
-        self.setMinimumHeight(SMALL + 28)
+        self.setFixedHeight(SMALL + 34)
+        # tiles come and go by the width that there is: they must not ask for one
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     @property
     def room(self) -> int:
         """How many fit side by side."""
         return int(min(max((self.width() + 4) // (SMALL + 10), 1), _MOST))
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Tell if another number fits."""
+        before = self._fitted
+        super().resizeEvent(event)
+        self._fitted = self.room
+        if self._fitted != before:
+            self.resized.emit()
 
     def show_numbers(self, numbers: Sequence[int], words: Sequence[str]) -> None:
         """Show other pictures of the map; their thumbnails come by :meth:`show_picture`."""

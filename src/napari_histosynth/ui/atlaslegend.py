@@ -48,7 +48,7 @@ class AtlasLegend(QWidget):
             button.setToolTip(f"{entry.count} pictures: {entry.title}. Click: these alone, or all again.")
             button.setCheckable(True)
             button.setAutoRaise(True)
-            button.setStyleSheet("font-size: 11px; padding: 0px 2px;")
+            button.setStyleSheet("font-size: 12px; padding: 0px 2px;")
             button.clicked.connect(lambda on, number=number: self._choose(number, on))
             button.show()
             self.buttons.append(button)

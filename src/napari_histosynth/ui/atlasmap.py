@@ -133,6 +133,10 @@ class AtlasMap(QWidget):
         self._show_names = on
         self._forget()
 
+    def point_at(self, spot: Spot | None) -> None:
+        """Show that something is pointed at elsewhere."""
+        self._point(spot)
+
     def show_all(self) -> None:
         """Bring all points in sight."""
         self._whole = True

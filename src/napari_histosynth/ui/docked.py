@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QWidget
 
@@ -29,3 +31,13 @@ class Docked(QWidget):
             elif self._docked:
                 self.shut_down()
         return bool(super().event(event))
+
+
+def dock_painter(viewer: Any) -> None:
+    """Open the dock that paints."""
+    try:
+        viewer.window.add_plugin_dock_widget("napari-histosynth", "Paint tissue")
+    except (KeyError, ValueError):  # run from source, without napari knowing the plugin
+        from napari_histosynth.ui.paint import PaintDock
+
+        viewer.window.add_dock_widget(PaintDock(viewer), name="Paint tissue", area="right")

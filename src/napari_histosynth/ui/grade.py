@@ -9,7 +9,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_histosynth.ui.docked import Docked
+from napari_histosynth.ui.docked import Docked, dock_painter
 from napari_histosynth.ui.gradedesk import GradeDesk
 from napari_histosynth.ui.grademix import MixPanel
 from napari_histosynth.ui.gradenames import NamesPanel
@@ -92,13 +92,7 @@ class GradeDock(Docked):
 
     def dock_painter(self) -> None:
         """Open the dock that paints; this one takes it up by itself."""
-        window = self.viewer.window
-        try:
-            window.add_plugin_dock_widget("napari-histosynth", "Paint tissue")
-        except (KeyError, ValueError):  # run from source, without napari knowing the plugin
-            from napari_histosynth.ui.paint import PaintDock
-
-            window.add_dock_widget(PaintDock(self.viewer), name="Paint tissue", area="right")
+        dock_painter(self.viewer)
 
     def shut_down(self) -> None:
         """Let go of the painter, which goes on. Harmless when repeated."""

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_histosynth.core.errors import HistosynthError, ModelError, SaveError
 from napari_histosynth.latent.anchors import Anchor, Anchors, joined, read_anchors
 from napari_histosynth.latent.known import keep_anchor, known_anchors
+from napari_histosynth.ui.gradedesks import desks
 from napari_histosynth.ui.painter import Painter
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ class GradePlaces(QObject):
         self.anchors = Anchors("", "")
         self._sha256 = ""
         painter.model_changed.connect(self._on_model)
+        desks.add(self)
 
     def close(self) -> None:
         """Let go of the painter."""
+        desks.remove(self)
         self.painter.model_changed.disconnect(self._on_model)
 
     def add_anchor(self, anchor: Anchor) -> None:

@@ -24,6 +24,7 @@ class LookChanges:
     look_changed: Any
     progressed: Any
     _thread: DrawingThread
+    shown: Look | None = None  # what is previewed in place of the present look
     _previewed = False
 
     def choose_look(self, look: Look) -> None:
@@ -36,7 +37,7 @@ class LookChanges:
         It is no step back. Until :meth:`choose_look` is called, nothing else is drawn.
         """
         if self.stage is not None and self.model is not None:
-            self._previewed = True
+            self._previewed, self.shown = True, look
             self._thread.look_at(self.stage.view())
             self._thread.preview(engine_maker(self.model, look, self.desk))
 
@@ -61,6 +62,7 @@ class LookChanges:
 
     def _redraw_if(self, changed: bool) -> None:
         """Draw all anew if the look has changed, or another was shown meanwhile."""
+        self.shown = None
         if (changed or self._previewed) and self.stage is not None and self.model is not None:
             self._previewed = False
             self._thread.look_at(self.stage.view())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 #: Pixels left free around the points when all are in sight.
 _EDGE = 24
 #: How much more one axis may be stretched than the other: t-SNE's distances do not bear more.
-_STRETCH = 1.8
+_STRETCH = 2.2
 #: How far one can zoom, from all in sight.
 _CLOSEST, _FARTHEST = 60.0, 0.5
 

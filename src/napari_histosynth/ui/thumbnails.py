@@ -56,6 +56,10 @@ class Thumbnailer(QObject):
         """Count the thumbnails that are kept."""
         return len(self._pictures)
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Return whether a thumbnail is kept."""
+        return key in self._pictures
+
     @property
     def is_busy(self) -> bool:
         """Whether any is still to be drawn."""
@@ -90,6 +94,11 @@ class Thumbnailer(QObject):
                 self._thread.start()
             self._wake.notify()
         return None
+
+    def drop_wishes(self) -> None:
+        """Draw nothing more of what was wished for so far."""
+        with self._wake:
+            self._wishes.clear()
 
     def close(self, timeout: float = 5.0) -> None:
         """Stop the thread and wait for it; nothing more is said. Harmless when repeated."""
