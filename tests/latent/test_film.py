@@ -10,7 +10,7 @@ import pytest
 
 from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.latent.film import Frame, save_film, strip
+from napari_histosynth.latent.film import Frame, check_film, save_film, strip
 
 
 def _frames(count: int = 5, height: int = 24, width: int = 40) -> list[Frame]:
@@ -49,3 +49,9 @@ def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SaveError, match="no picture to write"):
         save_film(tmp_path / "film.gif", [])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_film_that_does_not_fit_into_memory_is_refused() -> None:
+    check_film(9, (2048, 2048))
+    with pytest.raises(SaveError, match=r"60 pictures of 8,000 x 8,000 px take 10\.7 GB.*choose fewer"):
+        check_film(60, (8000, 8000))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from napari_histosynth.cli.labelinput import (
     LabelsArgument,
     ScaleOption,
     SchemeOption,
+    TissueOption,
     read_labels_input,
     tell_guesses,
 )
@@ -30,15 +31,15 @@ DEFAULT_GRADED_MODEL = "colon-10class"
 ENCODE_HELP = help_text("""Read the look of an H&E picture as a latent.
 
 The encoder reads it at once; of a large picture or a slide it looks at the middle, one millimeter or so.
-With --labels, the label map of the picture, it is then fitted: tissue drawn from these labels comes to look
-like the picture, and how far it still is from it is printed.
+With --refine it is then fitted: tissue drawn from the picture's labels comes to look like it, and how far it
+still is from it is printed. The labels are those of --labels, else they are found as 'histosynth segment' or
+'weak-labels' does.
 
 \b
 $ histosynth encode slide.png -o look.npy
+$ histosynth encode slide.png -o look.npy --refine --tissue adenoma
 $ histosynth encode slide.png -o look.npy --labels slide-labels.png --steps 100
-$ histosynth render other.png -o he.png --model colon-10class --latent look.npy
-
-'histosynth weak-labels' and 'histosynth segment' make label maps of pictures.""")
+$ histosynth render other.png -o he.png --model colon-10class --latent look.npy""")
 
 INTERPOLATE_HELP = help_text("""Draw a label map from one grade to another.
 
@@ -91,10 +92,12 @@ def encode(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="Z.npy", help="Where the latent goes.")],
     model: ModelOption = DEFAULT_GRADED_MODEL,
     labels: Annotated[
-        Path | None, typer.Option(metavar="LABELS", help="Label map of HE, to fit the latent with.")
+        Path | None, typer.Option(metavar="LABELS", help="Label map of HE, to refine the latent with.")
     ] = None,
+    refine: Annotated[bool, typer.Option("--refine", help="Fit the latent, also without --labels.")] = False,
+    tissue: TissueOption = None,
     um_per_px: HeScaleOption = None,
-    steps: Annotated[int, typer.Option(min=0, help="How long to fit, with --labels.")] = 60,
+    steps: Annotated[int, typer.Option(min=0, help="How long to fit.")] = 60,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
 ) -> None:
@@ -107,14 +110,17 @@ def encode(
     _, loaded = _load(model, device, precision)
     from napari_histosynth.paint.inputs import latent_of_file
 
-    if labels is None:
+    if labels is None and not refine:
         latent = latent_of_file(picture, loaded, um_per_px)
         found = ""
     else:
         from napari_histosynth.latent.fitting import fit_file
+        from napari_histosynth.paint.weak import hints_of
 
+        known: dict[str, Any] = {"um_per_px": um_per_px, "steps": steps}
+        known["tissue"] = None if tissue is None else hints_of(tissue)
         with progress(f"Fitting the look of {picture.name}") as tell:
-            fitted = fit_file(loaded, picture, labels, um_per_px=um_per_px, steps=steps, tell=tell)
+            fitted = fit_file(loaded, picture, labels, tell=tell, **known)
         latent = fitted.latent
         found = (
             f" Drawn in it, colors differ by {fitted.error:.1f} gray levels (encoder: "
@@ -166,13 +172,14 @@ def interpolate(
     import numpy as np
 
     known, loaded = _load(model, device, precision, anchors)
-    from napari_histosynth.latent.film import draw_frames, save_film
+    from napari_histosynth.latent.film import check_film, draw_frames, save_film
     from napari_histosynth.latent.space import between
 
     first, second = (_style(name, known, loaded) for name in (start, end))
     stain = _stain(loaded, stain_of, seed if latent_seed is None else latent_seed)
     given = read_labels_input(labels, loaded.scheme, loaded.um_per_px, scheme=scheme, um_per_px=um_per_px)
     tell_guesses(labels, given)
+    check_film(steps, given.labels.shape)
     shares = np.linspace(-beyond, 1 + beyond, steps)
     latents = [np.concatenate([between(first, second, float(t), spherical=spherical), stain]) for t in shares]
     captions = [f"{t:.0%}" for t in shares]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Endings of the names that :func:`save_film` writes.
 FILM_ENDINGS = (".png", ".gif", ".mp4")
+#: Bytes that the pictures of a film may take: all of them are in memory until it is written.
+MOST_BYTES = 2**30
 _GAP, _TEXT = 4, 16
 
 
@@ -98,6 +100,16 @@ def draw_frames(
             cancel=cancel,
         )
         yield Frame(made.image, caption, made.provenance)
+
+
+def check_film(count: int, shape: tuple[int, ...]) -> None:
+    """Raise SaveError if so many pictures of height and width ``shape`` do not fit into memory."""
+    size = count * shape[0] * shape[1] * 3
+    if size > MOST_BYTES:
+        raise SaveError(
+            f"{count} pictures of {shape[1]:,} x {shape[0]:,} px take {size / 2**30:.1f} GB, more than the "
+            f"{MOST_BYTES / 2**30:g} GB that a film may; choose fewer, or a smaller part."
+        )
 
 
 def save_film(path: Path, frames: Sequence[Frame], *, per_second: float = 8.0, back: bool = True) -> None:
