@@ -11,8 +11,10 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_histosynth.ui.docked import Docked, dock_painter
 from napari_histosynth.ui.gradedesk import GradeDesk
+from napari_histosynth.ui.gradefilm import FilmBar
 from napari_histosynth.ui.grademix import MixPanel
 from napari_histosynth.ui.gradenames import NamesPanel
+from napari_histosynth.ui.gradepicture import PictureStyle
 from napari_histosynth.ui.gradestain import StainPanel
 from napari_histosynth.ui.gradestrength import StrengthPanel
 from napari_histosynth.ui.gradeway import WayPanel
@@ -47,6 +49,8 @@ SECTIONS = [
     Section("Stain", StainPanel),
     Section("Strength by class", StrengthPanel, folded=True),
     Section("Between three or four places", MixPanel, folded=True),
+    Section("From a real picture", PictureStyle, folded=True),
+    Section("Film and stack", FilmBar, folded=True),
     Section("Named places", NamesPanel),
 ]
 """The dock from top to bottom."""
