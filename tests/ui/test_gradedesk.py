@@ -120,6 +120,18 @@ def test_what_is_no_style_of_the_model_is_refused(desk: Any, bad: list[float]) -
     assert desk.carried is None
 
 
+def test_a_style_that_another_dock_gave_is_gone_on_from(desk: Any, settle: Any) -> None:
+    from napari_histosynth.ui.look import GivenStyle, Look
+
+    desk.set_share(0.8)
+    given = GivenStyle.of(desk.painter.model, [1, 1, 1, 1], name="theirs")
+    desk.painter.choose_look(Look(0, 0, given))
+    assert (desk.share, desk.caption()) == (0, "theirs")
+    desk.set_share(0.5)
+    settle()
+    assert_drawn(desk, [3, 2, 1, 1])
+
+
 def test_a_mixture_lies_between_its_places_and_the_slider_leaves_it(desk: Any, settle: Any) -> None:
     desk.mix(["healthy", "moderate", "poor"], [2, 1, 1])
     settle()

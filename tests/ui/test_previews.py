@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from napari_histosynth.ui.scene import Scene
 from napari_histosynth.ui.sketches import View
 
 SIDE = 256
-FAST, SLOW = 1e9, 1e3
+SPEED = 1e6
+ALWAYS, NEVER = 1e9, 0.0  # s that a preview may take to be exact
 
 
 class _Engine:
@@ -46,23 +48,22 @@ def labels() -> Any:
 
 @pytest.fixture
 def before(labels: Any) -> tuple[Previews, Pyramid]:
-    """Return a picture whose class 1 is gray, and what previews others in it."""
+    """Return a picture whose class 1 is gray, and what foretells others in it."""
     engine = _Engine(labels, (100, 100, 100))
     pyramid = Pyramid((SIDE, SIDE))
     pyramid.write(Window(0, SIDE, 0, SIDE), engine.render())
-    return Previews(pyramid, engine), pyramid
+    return Previews(pyramid, engine, NEVER), pyramid
 
 
 def never() -> bool:
     return False
 
 
-def test_what_is_quick_is_drawn_properly(labels: Any, before: tuple[Previews, Pyramid]) -> None:
-    previews, pyramid = before
-    engine = _Engine(labels, (200, 50, 80))
-    shown = previews.show(engine, None, FAST, never)
+def test_what_is_quick_is_drawn_properly(labels: Any) -> None:
+    pyramid, engine = Pyramid((SIDE, SIDE)), _Engine(labels, (200, 50, 80))
+    shown = Previews(pyramid, engine, ALWAYS).show(engine, None, SPEED, never)
     assert shown is not None
-    assert shown.seconds > 0
+    assert shown.exact
     np.testing.assert_array_equal(pyramid.levels[0], engine.render())
 
 
@@ -70,7 +71,9 @@ def test_what_takes_long_is_foretold_from_one_place(labels: Any, before: tuple[P
     previews, pyramid = before
     for color in ((200, 50, 80), (20, 120, 90)):
         engine = _Engine(labels, color)
-        assert previews.show(engine, None, SLOW, never) is not None
+        shown = previews.show(engine, None, SPEED, never)
+        assert shown is not None
+        assert not shown.exact
         assert sum(window.area for window in engine.drawn) <= 128 * 128
         whole = engine.render()
         inside = (slice(None), slice(SIDE // 2 + 48, None))  # at the edge, colors are mixed
@@ -84,10 +87,31 @@ def test_texture_of_the_picture_before_stays_however_many_previews_there_were(la
     grain = np.random.default_rng(0).integers(-30, 30, (SIDE, SIDE, 3))
     pyramid.levels[0][...] = np.clip(128 + grain, 0, 255).astype(np.uint8)
     base = pyramid.levels[0].copy()
-    previews = Previews(pyramid, engine)
+    previews = Previews(pyramid, engine, NEVER)
     for level in (40, 160, 100):
-        previews.show(_Engine(labels, (level,) * 3), None, SLOW, never)
+        previews.show(_Engine(labels, (level,) * 3), None, SPEED, never)
     np.testing.assert_allclose(pyramid.levels[0].astype(int), base, atol=1)
+
+
+def test_a_machine_that_turns_out_slow_gets_foretold_previews(labels: Any) -> None:
+    class Slow(_Engine):
+        def render(self, window: Window | None = None, *, cancel: Any = None) -> Any:
+            time.sleep(0.05)
+            return super().render(window, cancel=cancel)
+
+    engine = Slow(labels, (200, 50, 80))
+    previews = Previews(Pyramid((SIDE, SIDE)), engine, 0.01)
+    kinds = []
+    for _ in range(3):
+        shown = previews.show(engine, None, 1e9, never)
+        assert shown is not None
+        kinds.append(shown.exact)
+    assert kinds[0]
+    assert shown.speed < 1e9
+    previews = Previews(Pyramid((SIDE, SIDE)), engine, 0.01)
+    shown = previews.show(engine, None, SIDE * SIDE / 0.05, never)
+    assert shown is not None
+    assert not shown.exact
 
 
 def test_what_comes_into_sight_is_previewed_from_the_picture_before(
@@ -96,7 +120,7 @@ def test_what_comes_into_sight_is_previewed_from_the_picture_before(
     previews, pyramid = before
     for x in (0, 100):
         view = View(Window(0, SIDE, x, x + 150))
-        previews.show(_Engine(labels, (200, 50, 80)), view, SLOW, never)
+        previews.show(_Engine(labels, (200, 50, 80)), view, SPEED, never)
     drawn = pyramid.levels[0][:, 180:240].astype(int)
     np.testing.assert_allclose(drawn, np.broadcast_to((200, 50, 80), drawn.shape), atol=4)
 
@@ -104,7 +128,7 @@ def test_what_comes_into_sight_is_previewed_from_the_picture_before(
 def test_a_preview_stops_when_it_is_not_wanted(labels: Any, before: tuple[Previews, Pyramid]) -> None:
     previews, _ = before
     with pytest.raises(Cancelled):
-        previews.show(_Engine(labels, (1, 2, 3)), None, SLOW, lambda: True)
+        previews.show(_Engine(labels, (1, 2, 3)), None, SPEED, lambda: True)
 
 
 def test_after_previews_everything_is_to_be_drawn(labels: Any) -> None:
@@ -121,3 +145,21 @@ def test_after_previews_everything_is_to_be_drawn(labels: Any) -> None:
     scene.remake(lambda found: _Engine(found, (9, 90, 9)))
     assert scene.left == (SIDE // 16) ** 2
     assert scene.previews is None
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_on_a_large_canvas_the_level_that_is_shown_is_previewed(level: int) -> None:
+    side = 2320  # more than one level, and no power of 2
+    labels = np.zeros((side, side), np.uint8)
+    labels[:, side // 2 :] = 1
+    engine = _Engine(labels, (100, 100, 100))
+    pyramid = Pyramid((side, side))
+    pyramid.write(Window(0, side, 0, side), engine.render())
+    view = View(Window(37, side, 700, side - 5), level)
+    after = _Engine(labels, (200, 50, 80))
+    shown = Previews(pyramid, engine, NEVER).show(after, view, SPEED, never)
+    assert shown is not None
+    assert shown.window.intersect(view.window) == view.window
+    for number in range(level, len(pyramid.levels)):
+        place = pyramid.levels[number][side // 2 // 2**number, int(side * 0.7) // 2**number]
+        np.testing.assert_allclose(place.astype(int), (200, 50, 80), atol=4)

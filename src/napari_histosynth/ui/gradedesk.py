@@ -352,8 +352,10 @@ class GradeDesk(GradePlaces):
         if given is None or given != self._shown:
             if given in self._left:
                 self._restore(self._left[given])
-            elif given is not None:
+            elif given is not None:  # another dock gave it: go on from there
+                self._carried, self._corners = Carried(unpacked(given.style), given.name), None
                 self._stain = None if given.stain is None else unpacked(given.stain)
+                self.share, self.strengths = 0.0, {}
         self._shown = given
         self.moved.emit()
 

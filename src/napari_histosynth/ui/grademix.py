@@ -55,7 +55,9 @@ class MixPanel(QWidget):
         """Offer the places of the model: at first, some that are spread over its grades."""
         anchors = self._desk.anchors
         names = anchors.names
-        graded = sorted((one for one in anchors if one.grade is not None), key=lambda one: one.grade or 0)
+        source = next((one.source for one in anchors if one.name == self._desk.ends[0]), "")
+        graded = [one for one in anchors if one.grade is not None and one.source == source]
+        graded.sort(key=lambda one: one.grade or 0)
         ordered = [one.name for one in graded] if len(graded) >= 3 else names
         known = [box.currentData() in names for box in self.corners[:3]]
         for number, box in enumerate(self.corners):

@@ -10,6 +10,8 @@ from napari_histosynth.ui.gradecolors import chip
 from napari_histosynth.ui.gradedesk import GradeDesk
 from napari_histosynth.ui.widgets import button, row, small
 
+_SLIDER = 84  # px: long names of classes leave it that much
+
 
 class StrengthPanel(QWidget):
     """Shows and sets the strengths of a :class:`~napari_histosynth.ui.gradedesk.GradeDesk`.
@@ -77,6 +79,8 @@ class StrengthPanel(QWidget):
         slider.setRange(0, 100)
         slider.setPageStep(10)
         slider.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        title.setStyleSheet("font-size: 11px;")
+        slider.setMinimumWidth(_SLIDER)
         for widget in (title, slider):
             widget.setToolTip(f"How much of the way {name} goes")
         slider.valueChanged.connect(

@@ -197,8 +197,9 @@ class WayPanel(QWidget):
     def _sentence(self) -> str:
         """Say what the canvas shows."""
         desk = self._desk
-        if desk.is_on_canvas:
-            return f"Shown: {desk.caption()}"
+        if desk.painter.is_previewing or desk.is_on_canvas:
+            classes = f", {len(desk.strengths)} classes less than that" if desk.strengths else ""
+            return f"Shown: {desk.caption()}{classes}"
         if desk.way() is None:
             return ""
         return "The canvas has a look of its own; move the slider to take it on the way."

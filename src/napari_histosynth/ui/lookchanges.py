@@ -27,6 +27,11 @@ class LookChanges:
     shown: Look | None = None  # what is previewed in place of the present look
     _previewed = False
 
+    @property
+    def is_previewing(self) -> bool:
+        """Whether another look than the present one is shown for a moment."""
+        return self._previewed
+
     def choose_look(self, look: Look) -> None:
         """Draw with other seeds, or in a style that is given."""
         self._redraw_if(self.looks.choose(look))

@@ -31,10 +31,11 @@ _PLACE = 48_000  # pixels of a large window that take as long as a place with it
 
 @dataclass(frozen=True)
 class Shown:
-    """Where a preview is shown, and the seconds that it took if it is exact."""
+    """Where a preview is shown, whether it is exact, and the pixels a second that are drawn of late."""
 
     window: Window
-    seconds: float = 0.0
+    exact: bool
+    speed: float
 
 
 class Previews:
@@ -93,7 +94,7 @@ class Previews:
         if window.area / self._speed <= self._exact:
             self._pyramid.write(window, engine.render(window, cancel=cancel))
             self._learn(window.area, started)
-            return Shown(window, time.perf_counter() - started)
+            return Shown(window, True, self._speed)
         sketcher = getattr(engine, "change_sketcher", lambda: None)()
         if sketcher is None:
             return None
@@ -110,7 +111,7 @@ class Previews:
         ]
         factor = Sketches.factor(view)
         self._lay(window, level, sketcher.change(window, factor, changes), factor)
-        return Shown(window)
+        return Shown(window, False, self._speed)
 
     def _learn(self, pixels: float, started: float) -> None:
         """Note how long drawing took: a busy machine is found out after a preview or two."""

@@ -169,9 +169,10 @@ class Scene:
             self.held.clear()
         self.engine = make(self.shadow.labels)
         found = self.previews.show(self.engine, view, self.speed, cancel)
-        if found is not None and found.seconds:
-            self.learn_speed(found.window, found.seconds)
-        return None if found is None else found.window
+        if found is None:
+            return None
+        self.speed = found.speed  # the next drag begins with what this one has learned
+        return found.window
 
     def end_previews(self) -> None:
         """Draw by the present engine what was only previewed."""
@@ -213,13 +214,10 @@ class Scene:
         """Draw a window, put it into the picture, and learn how fast that goes."""
         started = time.perf_counter()
         self.pyramid.write(window, self.engine.render(window, cancel=cancel))
-        self.learn_speed(window, time.perf_counter() - started)
+        speed = window.area / max(time.perf_counter() - started, 1e-6)
+        self.speed += _SMOOTHING * (speed - self.speed)
         self.stale.discard(window)
         self.held.discard(window)
-
-    def learn_speed(self, window: Window, seconds: float) -> None:
-        """Note how long a window took to draw."""
-        self.speed += _SMOOTHING * (window.area / max(seconds, 1e-6) - self.speed)
 
     def sketch(self, window: Window, view: View | None, cancel: Callable[[], bool]) -> bool:
         """Sketch a window into the picture where it is out of date; return whether it could be sketched."""
