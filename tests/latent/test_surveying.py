@@ -10,11 +10,14 @@ import torch
 
 from napari_histosynth.core.errors import ModelError, TrainingError
 from napari_histosynth.io import save_image
+from napari_histosynth.latent.anchors import anchor_of
 from napari_histosynth.latent.surveying import (
     LARGEST,
     Survey,
     build_places,
+    grade_direction,
     place_of,
+    told_in_full,
     training_of,
     windows,
     write_places,
@@ -22,7 +25,7 @@ from napari_histosynth.latent.surveying import (
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.model import PaintModel, load_model
 from napari_histosynth.paint.network import build_generator
-from napari_histosynth.zoo import ModelCard, write_folder
+from napari_histosynth.zoo import ModelCard, find_model, write_folder
 
 CONFIG = """
 [model]
@@ -121,6 +124,28 @@ def test_every_patient_counts_the_same() -> None:
     assert place.pictures == 4
     assert place.spread is not None
     assert place.spread[0] == pytest.approx(2.0)
+
+
+def test_a_place_is_moved_until_it_tells_its_grade_and_no_farther() -> None:
+    tells = np.array([0.5, 0.0, 0.0, 0.1], np.float32)  # 0.5 x + 0.1
+    place = anchor_of("poor", [[0.4, 3.0, 5.0]], grade=1.0)
+    moved = told_in_full(place, tells)
+    np.testing.assert_allclose(moved.style, [1.8, 3.0, 5.0], atol=1e-6)
+    np.testing.assert_allclose(told_in_full(moved, tells).style, moved.style, atol=1e-6)
+    plain = anchor_of("mine", [[0.4, 3.0, 5.0]])
+    assert told_in_full(plain, tells) is plain
+
+
+def test_places_of_a_model_that_tells_grades_tell_them_in_full(
+    model: PaintModel, folder: Path, data: Path
+) -> None:
+    assert grade_direction(find_model(folder)) is None
+    tells = np.array([0.3, -0.2, 0.1, 0.4], np.float32)
+    anchors, _ = build_places(model, training_of(folder), data, tells=tells, neighbors=False)
+    told = [float(place.style @ tells[:3] + tells[3]) for place in anchors]
+    assert told == pytest.approx([0.0, 0.85, 0.1], abs=1e-5)
+    with pytest.raises(ModelError, match="tells grades by 2 numbers, but its latents have 3"):
+        build_places(model, training_of(folder), data, tells=tells[:3], neighbors=False)
 
 
 def test_a_grade_of_two_sources_stays_two_places(model: PaintModel) -> None:

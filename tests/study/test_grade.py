@@ -95,7 +95,7 @@ def test_the_proof_says_what_it_is_of_and_writes_its_files(report: tuple[GradeRe
     assert json.loads((out / "results.json").read_text())["metrics"] == found.metrics()
     assert read_image(out / "slider.png").ndim == 3
     table = (out / "results.md").read_text()
-    for said in ("judge on real tissue held out, GlaS", "nuclear area", "nearest place", "another stain"):
+    for said in ("judge on real tissue held out, GlaS", "nuclear area", "nearest grade", "another stain"):
         assert said in table
 
 

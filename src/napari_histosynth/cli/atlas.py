@@ -74,13 +74,19 @@ def build(
 
     folder = find_model(model)
     with waiting(f"Loading {folder.name}"):
-        from napari_histosynth.latent.surveying import build_places, training_of, write_places
+        from napari_histosynth.latent.surveying import (
+            build_places,
+            grade_direction,
+            training_of,
+            write_places,
+        )
         from napari_histosynth.paint.model import load_model
 
         settings = training_of(folder.path, config)
         loaded = load_model(folder.path, device=device)
     with progress(f"Encoding the training pictures of {folder.name}") as tell:
-        anchors, atlas = build_places(loaded, settings, data, neighbors=neighbors, tell=tell)
+        tells = grade_direction(folder)
+        anchors, atlas = build_places(loaded, settings, data, tells=tells, neighbors=neighbors, tell=tell)
     where = folder.path if output is None else output
     write_places(where, anchors, atlas)
     names = f": {', '.join(anchors.names)}" if len(anchors) else ", since no picture is graded"

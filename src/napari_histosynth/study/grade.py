@@ -111,7 +111,7 @@ def evaluate_grade(
     judge = _judge(subject, trained, sizes, seed, where, out, watch)
     results: dict[str, Any] = {"judge": _try_judge(judge, subject, held_out, where, watch)}
     results["ends"] = _judge_ends(judge, subject, trained, held_out, ends, sizes, where, watch)
-    results["latents"] = _latents(loaded, subject, held_out, anchors, atlas, ends, watch)
+    results["latents"] = _latents(loaded, subject, held_out, atlas, ends, watch)
     with watch("Measuring nuclei of real tissue") as tell:
         chosen = spread_over_patients([*trained, *held_out], sizes.measured)
         results["real"] = measure_real(chosen, subject.config.model.um_per_px, tell)
@@ -211,13 +211,15 @@ def _places(model: PaintModel, subject: Subject, watch: Watch) -> tuple[Anchors,
     """Return the places and the map that lie beside the weights, or make them."""
     from napari_histosynth.latent.anchors import ANCHORS_NAME, read_anchors
     from napari_histosynth.latent.atlas import ATLAS_NAME, read_atlas
-    from napari_histosynth.latent.surveying import build_places
+    from napari_histosynth.latent.surveying import build_places, grade_direction
+    from napari_histosynth.zoo import find_model
 
     anchors, atlas = subject.model / ANCHORS_NAME, subject.model / ATLAS_NAME
     if anchors.exists() and atlas.exists():
         return read_anchors(anchors, model), read_atlas(atlas, model)
     with watch("Encoding training pictures, since the model ships no named places") as tell:
-        return build_places(model, subject.config, subject.data, neighbors=False, tell=tell)
+        tells = grade_direction(find_model(subject.model))
+        return build_places(model, subject.config, subject.data, tells=tells, neighbors=False, tell=tell)
 
 
 def _judge(
@@ -332,7 +334,6 @@ def _latents(
     model: PaintModel,
     subject: Subject,
     held_out: Sequence[GradedPicture],
-    anchors: Anchors,
     atlas: Atlas,
     ends: tuple[Anchor, Anchor],
     watch: Watch,
@@ -345,7 +346,7 @@ def _latents(
         survey = survey_pictures(model, held_out, tell)
     counts = grade_values(subject.config)
     known = np.array([counts.get(grade, np.nan) for grade in atlas.grades])
-    return carried(survey, [counts[grade] for grade in survey.grades], anchors, atlas, known, ends)
+    return carried(survey, [counts[grade] for grade in survey.grades], atlas, known, ends)
 
 
 def _sheet(slides: Slides, first: str, last: str, subject: Subject) -> Any:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_histosynth.latent.anchors import Anchors, anchor_of
 from napari_histosynth.study import ranks
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from napari_histosynth.latent.anchors import Anchor, Anchors
+    from napari_histosynth.latent.anchors import Anchor
     from napari_histosynth.latent.atlas import Atlas
     from napari_histosynth.latent.surveying import Survey
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 def carried(
     survey: Survey,
     grades: Sequence[float],
-    anchors: Anchors,
     atlas: Atlas,
     known: npt.NDArray[np.float64],
     ends: tuple[Anchor, Anchor],
@@ -33,8 +33,9 @@ def carried(
         Latents of held-out pictures.
     grades : sequence of float
         What the grade of each counts.
-    anchors, atlas : Anchors, Atlas
-        The named places and the map, of training patients.
+    atlas : Atlas
+        The map, of training patients. The nearest grade is that of the nearest mean on it, not of the nearest
+        named place: those are moved to where the generator draws their grade to the full.
     known : ndarray
         float64 (n,), what grades of the map count, not a number where unknown.
     ends : tuple of Anchor
@@ -43,7 +44,7 @@ def carried(
     Returns
     -------
     dict
-        ``nearest``, for each source with two places or more: ``balanced`` accuracy of the nearest place of
+        ``nearest``, for each source with two grades or more: ``balanced`` accuracy of the nearest mean of
         that source, ``chance``, mean of shuffled answers, ``chance_95``, what one of twenty shuffles exceeds,
         ``places``, ``pictures``; ``along``, for each source and "all": Spearman and Pearson of the grade with
         how far along the slider's direction the latent lies, and of the grade foretold by ridge regression
@@ -60,11 +61,10 @@ def carried(
     for source in sources:
         own = [i for i, name in enumerate(survey.sources) if name == source]
         found["along"][source] = _told(truth[own], along[own], foretold[own])
-        places = type(anchors)(anchors.model, anchors.sha256, tuple(p for p in anchors if p.source == source))
-        names = {_plain(place.name) for place in places}
-        graded = [i for i in own if survey.grades[i] in names]
+        places = _means(atlas, source)
+        graded = [i for i in own if survey.grades[i] in places.names]
         if len(places) >= 2 and graded:
-            answers = [_plain(places.nearest(survey.styles[i])[0][0].name) for i in graded]
+            answers = [places.nearest(survey.styles[i])[0][0].name for i in graded]
             true = [survey.grades[i] for i in graded]
             chance, high = ranks.chance_of(true, answers)
             found["nearest"][source] = {
@@ -105,6 +105,11 @@ def _told(
     }
 
 
-def _plain(name: str) -> str:
-    """Return the name of a grade without the source that tells two of one name apart."""
-    return name.rsplit(" (", 1)[0] if name.endswith(")") else name
+def _means(atlas: Atlas, source: str) -> Anchors:
+    """Return the mean of each grade of a source on a map."""
+    rows = [i for i, name in enumerate(atlas.sources) if name == source and atlas.grades[i]]
+    means = tuple(
+        anchor_of(grade, atlas.styles[[i for i in rows if atlas.grades[i] == grade]])
+        for grade in sorted({atlas.grades[i] for i in rows})
+    )
+    return Anchors(atlas.model, atlas.sha256, means)

@@ -59,7 +59,7 @@ class GradeBudget:
 
 
 BUDGETS = {
-    "quick": GradeBudget(300, 12, 144, 30, 10, 4, 2, 320, 9, 2),
+    "quick": GradeBudget(900, 12, 144, 60, 10, 4, 2, 320, 9, 2),
     "full": GradeBudget(2500, 16, 160, 400, 40, 12, 6, 512, 9, 4),
 }
 """Budgets by name: some 3 and some 25 minutes on two CPU cores."""

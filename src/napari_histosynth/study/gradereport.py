@@ -66,7 +66,7 @@ class GradeReport:
                 self.reach is not None and self.reach >= ENOUGH,
             ),
             (
-                "latents of held-out patients carry the grade (nearest place, beyond chance)",
+                "latents of held-out patients carry the grade (nearest mean, beyond chance)",
                 bool(above_chance) and all(above_chance),
             ),
         ]
@@ -189,9 +189,9 @@ class GradeReport:
         found = self.results["latents"]
         rows = [
             (
-                f"nearest place of latents held out, {source}: balanced accuracy",
+                f"nearest grade of latents held out, {source}: balanced accuracy",
                 f"{one['balanced']:.2f}",
-                f"shuffled {one['chance']:.2f} (95 % below {one['chance_95']:.2f}); {one['places']} places, "
+                f"shuffled {one['chance']:.2f} (95 % below {one['chance_95']:.2f}); {one['places']} grades, "
                 f"{one['pictures']} pictures",
                 "above chance",
             )
