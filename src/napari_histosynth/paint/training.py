@@ -229,7 +229,7 @@ class PaintTraining:
         A crop may show nothing but glass or a clump of lymphocytes, and a whole canvas drawn in the look of
         that is no tissue; the whole picture has the look of its slide. Even so some looks suit few label
         maps: where they draw stroma as white as glass, or glass gray, labels no longer mean what they say.
-        The looks that do so least are kept, of the half whose stain is nearest to the typical one: nobody
+        The looks that do so least are kept, of the two thirds whose stain is nearest to the typical one: nobody
         asks for the violet of a failing scanner by chance.
         """
         fields = self.sampler.fields
@@ -241,7 +241,7 @@ class PaintTraining:
             latents = torch.cat([self._encode(settled, fields[i].image, fabric).float() for i in chosen])
             if self.generator.stain:
                 odd = latents[:, self.generator.style_size :].square().mean(1)
-                latents = latents[odd.argsort(stable=True)[: max(KNOWN_LOOKS, len(latents) // 2)]]
+                latents = latents[odd.argsort(stable=True)[: max(KNOWN_LOOKS, 2 * len(latents) // 3)]]
             batches = [tensors(self.sampler.batch(n), self.scheme.n_classes, fabric.device) for n in (0, 1)]
             labels = torch.cat([labels for _, labels in batches])
             glass = _inside(labels, self.sampler.margin)[:, self.scheme.background] > 0
