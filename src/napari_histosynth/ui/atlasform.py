@@ -104,9 +104,8 @@ class AtlasForm:
         self.color_box.addItem("color: source", "source")
         self.color_box.setToolTip("What the colors of the points stand for; shapes stand for the source")
         for box in (self.layout_box, self.color_box):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(8)
-        self.names = QCheckBox("names on the map")
+            box.setMinimumWidth(90)  # what napari's style makes of them does not fit beside a scroll bar
+        self.names = QCheckBox("names")
         self.names.setObjectName("atlas-names")
         self.names.setChecked(True)
         self.names.setToolTip("Write the names of named places (crosses) beside them")
@@ -143,10 +142,6 @@ class AtlasForm:
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bar = area.verticalScrollBar()
-        assert bar is not None
-        area.setMinimumWidth(max(part.minimumSizeHint().width() for part in (around, beside)))
-        area.setMinimumWidth(area.minimumWidth() + bar.sizeHint().width())
         return area
 
 

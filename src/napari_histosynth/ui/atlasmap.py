@@ -84,7 +84,7 @@ class AtlasMap(QWidget):
         self.view = MapView(float(self.width()), float(self.height()))
         self.places: npt.NDArray[np.float32] = np.zeros((0, 2), np.float32)
         self.spot: Spot | None = None
-        self._key: MapKey | None = None
+        self.key: MapKey | None = None
         self._names: tuple[str, ...] = ()
         self._marks: npt.NDArray[np.float64] = np.zeros((0, 2))
         self._present: tuple[float, float] | None = None
@@ -98,14 +98,14 @@ class AtlasMap(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Return a size that suits a dock."""
-        return QSize(360, 320)
+        return QSize(360, 230)
 
     # ---- what is shown
 
     def show_points(self, places: npt.NDArray[np.float32], key: MapKey) -> None:
         """Show points, float32 (n, 2), in the colors and shapes of a key; all of them come in sight."""
         moved = places.shape != self.places.shape or not np.array_equal(places, self.places)
-        self.places, self._key = places, key
+        self.places, self.key = places, key
         self._lit = -1
         if moved:
             self.spot = None
@@ -164,7 +164,7 @@ class AtlasMap(QWidget):
             self._backdrop.setDevicePixelRatio(ratio)
             names = self._names if self._show_names else ()
             atlaspaint.paint_backdrop(
-                self._backdrop, self.view, self.places, self._key, self._lit, self._marks, names
+                self._backdrop, self.view, self.places, self.key, self._lit, self._marks, names
             )
         pen = QPainter(self)
         pen.drawPixmap(0, 0, self._backdrop)
@@ -172,10 +172,10 @@ class AtlasMap(QWidget):
             atlaspaint.paint_way(pen, self.position_of(self._start), self.position_of(self.spot.place))
         if self._present is not None:
             atlaspaint.paint_present(pen, self.position_of(self._present))
-        if self.spot is not None and self.spot.kind == "picture" and self._key is not None:
+        if self.spot is not None and self.spot.kind == "picture" and self.key is not None:
             place = self.position_of(self.spot.place)
-            shape = self._key.shapes[self.spot.number]
-            atlaspaint.paint_touched(pen, place, self._key.color(self.spot.number), shape)
+            shape = self.key.shapes[self.spot.number]
+            atlaspaint.paint_touched(pen, place, self.key.color(self.spot.number), shape)
         elif self.spot is not None and self.spot.kind == "named":
             atlaspaint.paint_name(pen, self.position_of(self.spot.place), self._names[self.spot.number], self)
         if self.hasFocus():
