@@ -344,12 +344,12 @@ def test_neighbors_are_computed_where_the_map_has_none(
     assert read_atlas(folders / "tiny" / "atlas.safetensors", dock.link.model).neighbors is None
 
 
-def test_a_closed_dock_leaves_no_thread_and_hears_nothing(working: Any, mouse: Any) -> None:
+def test_a_closed_dock_leaves_no_thread_and_hears_nothing(working: Any, mouse: Any, wait: Any) -> None:
     mouse.move(working.form.map, at(working, 5))
     painter = working.link.painter
     working.shut_down()
     working.shut_down()
-    assert not [thread for thread in threading.enumerate() if thread.name == "histosynth-thumbnails"]
+    wait(lambda: not [one for one in threading.enumerate() if one.name == "histosynth-thumbnails"])
     painter.new_look()
     assert working.link.painter is None
 

@@ -94,5 +94,8 @@ def test_closing_stops_the_thread_and_is_harmless_when_repeated(qtbot: Any) -> N
     thumbnails.get(1, latent(1))
     thumbnails.close()
     thumbnails.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "histosynth-thumbnails"]
+    qtbot.waitUntil(
+        lambda: not [one for one in threading.enumerate() if one.name == "histosynth-thumbnails"],
+        timeout=30_000,
+    )
     assert thumbnails.get(2, latent(2)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import OrderedDict
@@ -100,8 +101,14 @@ class Thumbnailer(QObject):
         with self._wake:
             self._wishes.clear()
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Stop the thread and wait for it; nothing more is said. Harmless when repeated."""
+    def close(self, timeout: float = 1.0) -> None:
+        """Stop the thread, once what it draws is done; nothing more is said. Harmless when repeated.
+
+        Parameters
+        ----------
+        timeout : float
+            How long to wait for that, in seconds.
+        """
         with self._wake:
             self._closing = True
             self._wishes.clear()
@@ -121,7 +128,8 @@ class Thumbnailer(QObject):
                 while len(self._pictures) > self._kept:
                     self._pictures.popitem(last=False)
             if not self._closing:
-                self.made.emit(key)
+                with contextlib.suppress(RuntimeError):  # a window that is gone has deleted the signal
+                    self.made.emit(key)
 
     def _next(self) -> tuple[Hashable, npt.NDArray[np.float32]] | None:
         """Wait for a wish and return the newest; None once it is closed."""
