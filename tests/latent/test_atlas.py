@@ -103,3 +103,13 @@ def test_a_map_needs_latents_that_fit(atlas: Atlas) -> None:
         atlas.nearest([1.0, 2.0])
     with pytest.raises(ModelError, match="not by 'magic'"):
         atlas.places("magic")
+
+
+def test_a_map_whose_stains_do_not_fit_is_one_sentence(
+    atlas: Atlas, model: PaintModel, tmp_path: Path
+) -> None:
+    stains = np.zeros((len(atlas), 9), np.float32)
+    other = Atlas(atlas.model, atlas.sha256, atlas.styles, stains, atlas.grades, atlas.sources)
+    other.write(tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match=r"stains of 9 numbers, but 'tiny' takes 0\.$"):
+        read_atlas(tmp_path / "a.safetensors", model)

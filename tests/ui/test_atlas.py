@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -342,6 +343,29 @@ def test_neighbors_are_computed_where_the_map_has_none(
     assert dock.atlas.neighbors is not None
     np.testing.assert_array_equal(dock.form.map.places, dock.atlas.neighbors)
     assert read_atlas(folders / "tiny" / "atlas.safetensors", dock.link.model).neighbors is None
+
+
+def test_without_scikit_learn_a_map_by_neighbors_is_refused_and_the_other_stays(
+    put_map: Any,
+    folders: Path,
+    open_dock: Any,
+    open_map: Any,
+    wait: Any,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    atlas = put_map("tiny")
+    plain = Atlas(atlas.model, atlas.sha256, atlas.styles, atlas.stains, atlas.grades, atlas.sources)
+    plain.write(folders / "tiny" / "atlas.safetensors")
+    open_dock(model="tiny")
+    dock = open_map()
+    monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
+    dock.form.layout_box.setCurrentIndex(0)
+    dock.form.layout_box.activated.emit(0)
+    wait(lambda: len(told) > 0)
+    assert told == ["A map by neighbors needs scikit-learn: pip install 'napari-histosynth[atlas]'."]
+    assert dock.by == "components"
+    np.testing.assert_array_equal(dock.form.map.places, dock.atlas.components)
 
 
 def test_a_closed_dock_leaves_no_thread_and_hears_nothing(working: Any, mouse: Any, wait: Any) -> None:

@@ -9,9 +9,11 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel
 
 from napari_histosynth.latent.atlas import Atlas
 from napari_histosynth.latent.atlaskey import key_of, ramp
+from napari_histosynth.ui.atlasform import Turning
 from napari_histosynth.ui.atlaslegend import AtlasLegend
 from napari_histosynth.ui.atlasmap import AtlasMap, Spot
 from napari_histosynth.ui.mapview import MapView
@@ -177,3 +179,16 @@ def test_a_map_that_shows_all_does_so_in_any_size(surface: AtlasMap) -> None:
     surface.show()
     surface.resize(640, 500)
     assert surface.view == MapView.of_all(PLACES, 640, 500)
+
+
+def test_two_widgets_stand_side_by_side_where_there_is_room(qtbot: Any) -> None:
+    first, second = QLabel("map"), QLabel("card")
+    both = Turning(first, second)
+    qtbot.addWidget(both)
+    both.resize(900, 500)
+    both.show()
+    qtbot.waitUntil(lambda: second.x() >= first.geometry().right(), timeout=10_000)
+    assert first.width() > second.width()
+    both.resize(340, 800)
+    qtbot.waitUntil(lambda: second.y() >= first.geometry().bottom(), timeout=10_000)
+    assert second.width() == 340

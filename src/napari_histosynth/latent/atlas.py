@@ -218,6 +218,11 @@ def read_atlas(path: Path, model: PaintModel) -> Atlas:
             f"The map of latents {path} has styles of {styles.shape[-1]} numbers, but {model.name!r} takes "
             f"{model.style_size}."
         )
+    if stains.shape[-1] != model.latent_size - model.style_size:
+        raise ModelError(
+            f"The map of latents {path} has stains of {stains.shape[-1]} numbers, but {model.name!r} takes "
+            f"{model.latent_size - model.style_size}."
+        )
     return Atlas(owner, sha256, styles, stains, grades, sources, tensors.get("neighbors"))
 
 

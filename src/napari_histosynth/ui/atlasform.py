@@ -138,14 +138,14 @@ class AtlasForm:
         column.addLayout(row(self.back, self.keep))
         column.addStretch(1)
         area = QScrollArea()
-        area.setWidget(_Turning(around, beside))
+        area.setWidget(Turning(around, beside))
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return area
 
 
-class _Turning(QWidget):
+class Turning(QWidget):
     """Two widgets below one another, or side by side where there is room; the first takes what is left."""
 
     def __init__(self, first: QWidget, second: QWidget) -> None:
