@@ -3,7 +3,7 @@
 Run it anywhere, it needs no screen::
 
     python docs/make_film_strip.py
-    python docs/make_film_strip.py --model colon-2class --examples adenoma moderate
+    python docs/make_film_strip.py --model colon-2class --examples adenoma:6 moderate:4
     python docs/make_film_strip.py --places healthy poorly --steps 5 --latent-seed 4
 
 Each row is one of the synthetic label maps of ``histosynth examples``; labels, stain and noise stay
@@ -53,8 +53,9 @@ def columns(names: list[str], styles: list[np.ndarray], steps: int) -> tuple[lis
 
 def row_of(model: PaintModel, example: str, styles: list[np.ndarray], given: argparse.Namespace) -> list:
     """Return the label map of an example in color, and its picture in each style; uint8 (y, x, 3) each."""
-    scheme = example_scheme(example)
-    labels = example_labels(example, (given.size, given.size), model.um_per_px, seed=given.field)
+    name, _, field = example.partition(":")
+    scheme = example_scheme(name)
+    labels = example_labels(name, (given.size, given.size), model.um_per_px, seed=int(field or 0))
     stain = model.sample_latent(given.latent_seed)[model.style_size :]
     pictures = [model.scheme.encode(convert_labels(labels, scheme, model.scheme))]
     for number, style in enumerate(styles, 1):
@@ -96,8 +97,7 @@ def main() -> None:
     parser.add_argument(
         "--size", type=int, default=320, help="pixels a side of a field, at the model's scale"
     )
-    parser.add_argument("--shown", type=int, default=320, help="pixels a side in the picture")
-    parser.add_argument("--field", type=int, default=0, help="seed of the label maps")
+    parser.add_argument("--shown", type=int, default=336, help="pixels a side in the picture")
     parser.add_argument("--seed", type=int, default=0, help="seed of the fine texture")
     parser.add_argument("--latent-seed", type=int, default=0, help="seed of the stain")
     parser.add_argument(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,14 @@ def test_a_strip_shows_all_frames_beside_one_another() -> None:
     assert sheet.shape == (24 + 24, 3 * 40 + 2 * 4, 3)
     np.testing.assert_array_equal(sheet[:24, 44:84], frames[1].image)
     assert (sheet[:24, 40:44] == 255).all()
+
+
+def test_long_captions_are_broken_into_lines_that_fit() -> None:
+    frames = [replace(frame, caption="poorly differentiated") for frame in _frames(2, 30, 100)]
+    sheet = strip(frames)
+    assert sheet.shape[0] == 30 + 2 * 16 + 8
+    assert (sheet[30:, 100:104] == 255).all()  # no letter in the gap between both
+    assert (sheet[52:66] < 128).any()
 
 
 def test_what_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

@@ -253,6 +253,6 @@ def test_how_near_fitting_came_is_told_in_words() -> None:
 
     latent = np.zeros(4, np.float32)
     nearer = in_words(Refined(latent, 6.0, 9.8, float(np.log(1.2)), float(np.log(1.5))))
-    assert "6.0 gray levels (before 9.8)" in nearer
-    assert "factor of 1.2 (before 1.5)" in nearer
+    assert "6.0 gray levels in color (before: 9.8)" in nearer
+    assert "factor of 1.2 in texture (before: 1.5)" in nearer
     assert "nothing nearer" in in_words(Refined(latent, 6.0, 6.0, 0.1, 0.1))

@@ -159,16 +159,32 @@ def save_film(path: Path, frames: Sequence[Frame], *, per_second: float = 8.0, b
 
 
 def strip(frames: Sequence[Frame]) -> npt.NDArray[np.uint8]:
-    """Lay frames side by side on white, captions below; uint8 (y, x, 3)."""
+    """Lay frames side by side on white, captions below, in lines that fit; uint8 (y, x, 3)."""
     height, width = frames[0].image.shape[:2]
-    size = (len(frames) * (width + _GAP) - _GAP, height + _TEXT + 2 * _GAP)
+    font = ImageFont.load_default(_TEXT - 2)
+    captions = [_in_lines(frame.caption, width, font) for frame in frames]
+    lines = max(caption.count("\n") for caption in captions) + 1
+    size = (len(frames) * (width + _GAP) - _GAP, height + lines * _TEXT + 2 * _GAP)
     sheet = Image.new("RGB", size, "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT - 2)
-    for number, frame in enumerate(frames):
+    pen = ImageDraw.Draw(sheet)
+    for number, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
         left = number * (width + _GAP)
         sheet.paste(Image.fromarray(frame.image), (left, 0))
-        pen.text((left + width / 2, height + _GAP), frame.caption, (40, 40, 40), font, anchor="ma")
+        below = (left + width / 2, height + _GAP)
+        pen.multiline_text(below, caption, (40, 40, 40), font, anchor="ma", spacing=2, align="center")
     return np.asarray(sheet)
+
+
+def _in_lines(text: str, width: int, font: Any) -> str:
+    """Break a caption between words so that its lines are no wider than ``width``, where words allow."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def provenance_of(frames: Sequence[Frame]) -> Provenance:

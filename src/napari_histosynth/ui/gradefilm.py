@@ -185,8 +185,10 @@ class FilmBar(QWidget):
         plan, painter = self.plan(), self._desk.painter
         if plan is None or painter.stage is None:
             return
-        first, second = self._desk.ends
-        stack = StackLayer(painter.viewer, painter.stage, plan, f"{first} to {second}")
+        name = "{} to {}".format(*self._desk.ends)
+        if self._desk.carried is not None:
+            name = f"{self._desk.carried}: {name}"
+        stack = StackLayer(painter.viewer, painter.stage, plan, name)
         self.stacks = [one for one in self.stacks if one.layer in painter.viewer.layers]
         self.stacks.append(stack)
         stack.looked_at.connect(self._show_step)

@@ -145,6 +145,7 @@ class PictureStyle(QWidget):
         self.stain.setChecked(True)
         self.stain.setToolTip("Whether the canvas takes on the picture's colors, or only its tissue")
         self.tissue = TissueChoice()
+        self.tissue.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # its lines are long
         self.refine = button(
             "Refine",
             "refine",
@@ -352,7 +353,7 @@ class PictureStyle(QWidget):
             plane = getattr(layer, "rgb", False) and getattr(layer, "ndim", 0) == 2
             if plane and layer is not own:
                 self.layers.addItem(layer.name, layer.name)
-        self.layers.setEnabled(self.layers.count() > 1)
+        self._show()
 
     def _show(self) -> None:
         """Offer what can be done now."""
@@ -360,8 +361,9 @@ class PictureStyle(QWidget):
 
         model, busy = self._desk.painter.model, self.job.is_busy
         reads = model is not None and model.encoder is not None
-        for widget in (self.open, self.place):
-            widget.setEnabled(reads and not busy)
+        self.place.setEnabled(reads)  # also while busy: what is disabled turns gray
+        self.open.setEnabled(reads and not busy)
+        self.layers.setEnabled(reads and not busy and self.layers.count() > 1)
         self.scale.setVisible(self.taken is not None)
         self.scale.setEnabled(not busy)
         self.stain.setVisible(model is not None and model.has_stain)

@@ -98,12 +98,12 @@ def in_words(fitted: Refined) -> str:
     times, times_before = np.exp(fitted.texture), np.exp(fitted.texture_before)
     if (colors, fitted.texture) == (before, fitted.texture_before):
         return (
-            f"Fitting found nothing nearer than the encoder had: colors differ by {colors:.1f} gray levels, "
-            f"texture by a factor of {times:.1f}."
+            "Fitting found nothing nearer: drawn in what the encoder read, the picture is missed by "
+            f"{colors:.1f} gray levels in color and by a factor of {times:.1f} in texture."
         )
     return (
-        f"Drawn from its labels, its colors differ by {colors:.1f} gray levels (before {before:.1f}), its "
-        f"texture by a factor of {times:.1f} (before {times_before:.1f})."
+        f"Fitted: drawn from its labels, the picture is missed by {colors:.1f} gray levels in color (before: "
+        f"{before:.1f}) and by a factor of {times:.1f} in texture (before: {times_before:.1f})."
     )
 
 
