@@ -93,9 +93,11 @@ def main() -> None:
     parser.add_argument("--anchors", type=Path, help="more named places, of the same model")
     parser.add_argument("--places", nargs="+", default=list(PLACES), help="columns, from left to right")
     parser.add_argument("--steps", type=int, default=0, help="columns between two places")
-    parser.add_argument("--examples", nargs="+", default=["invasion", "dysplasia"], help="rows")
     parser.add_argument(
-        "--size", type=int, default=320, help="pixels a side of a field, at the model's scale"
+        "--examples", nargs="+", default=["dysplasia:3", "invasion:4"], help="rows: name, or name:seed"
+    )
+    parser.add_argument(
+        "--size", type=int, default=224, help="pixels a side of a field, at the model's scale"
     )
     parser.add_argument("--shown", type=int, default=336, help="pixels a side in the picture")
     parser.add_argument("--seed", type=int, default=0, help="seed of the fine texture")

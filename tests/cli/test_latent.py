@@ -77,6 +77,28 @@ def test_encode_fits_a_latent_to_labels_and_says_how_well(
     assert "of one size" in ended.err
 
 
+def test_encode_labels_a_picture_by_itself_to_fit_its_latent(
+    run: Callable[..., Any], model: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_histosynth.paint.fromhe import Found
+
+    asked: list[float] = []
+
+    def label(rgb: Any, um_per_px: float, **_: Any) -> Found:
+        asked.append(um_per_px)
+        return Found(np.full(rgb.shape[:2], 2, np.uint8), get_scheme("colon-3"), "test")
+
+    monkeypatch.setattr("napari_histosynth.paint.fromhe.labels_of", label)
+    command = ("encode", picture, "-o", tmp_path / "z.npy", "--model", model, "--refine", "--steps", 2)
+    ended = run(*command, "--um-per-px", 0.9, "--tissue", "adenoma")
+    assert ended.code == 0, ended.err
+    assert asked == [0.9]
+    assert "gray levels (encoder:" in ended.out
+    ended = run(*command, "--tissue", "jelly")
+    assert ended.code == 2
+    assert "no tissue 'jelly'" in ended.err
+
+
 @pytest.mark.parametrize("ending", ["png", "gif", "mp4"])
 def test_interpolate_draws_a_way_and_says_what_made_it(
     run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path, ending: str

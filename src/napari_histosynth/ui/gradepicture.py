@@ -37,7 +37,7 @@ STEPS = 60
 
 _FILES = "Pictures and slides (*.png *.jpg *.jpeg *.tif *.tiff *.svs *.bmp *.webp);;All files (*)"
 _SIDE = 88  # px of the small picture
-_HINT = "Drop a picture of H&amp;E here"
+_HINT = "Drop a picture of H&E here"
 
 
 class DropPlace(QLabel):
