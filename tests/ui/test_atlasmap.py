@@ -16,6 +16,7 @@ from napari_histosynth.latent.atlaskey import key_of, ramp
 from napari_histosynth.ui.atlasform import Turning
 from napari_histosynth.ui.atlaslegend import AtlasLegend
 from napari_histosynth.ui.atlasmap import AtlasMap, Spot
+from napari_histosynth.ui.atlaspaint import point_radius
 from napari_histosynth.ui.mapview import MapView
 
 PLACES = np.array([[0, 0], [10, 0], [0, 5], [10, 5], [5, 2]], np.float32)
@@ -77,6 +78,11 @@ def test_zooming_keeps_the_place_under_the_mouse_and_has_an_end() -> None:
 def test_points_are_painted_in_the_colors_of_their_grades(surface: AtlasMap) -> None:
     assert painted(surface, ramp(0.0)) > 20
     assert painted(surface, ramp(1.0)) > 20
+
+
+def test_points_are_small_where_there_are_many_and_grow_as_one_comes_nearer() -> None:
+    assert point_radius(100, 1.0) > point_radius(1000, 1.0) >= point_radius(100_000, 1.0) > 2
+    assert point_radius(1000, 8.0) > point_radius(1000, 1.0)
 
 
 def test_hovering_tells_of_the_point_that_is_near(surface: AtlasMap, heard: list[Any], mouse: Any) -> None:

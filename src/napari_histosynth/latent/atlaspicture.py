@@ -85,6 +85,8 @@ def atlas_picture(
     pen = ImageDraw.Draw(sheet)
     _draw_points(pen, atlas, key, by, named, frame)
     _draw_key(pen, atlas, key, by)
+    if entries:
+        pen.text((_MARGIN, below - _TEXT - 4), "Synthetic, typical looks:", _LINE, _font(_SMALL))
     stain = np.median(atlas.stains, axis=0)
     for number, entry in enumerate(entries):
         if cancel is not None and cancel():
@@ -145,9 +147,10 @@ def _draw_points(
         return frame[0] / 2 + float(x), frame[1] / 2 + float(y)
 
     pen.rectangle((_MARGIN, _MARGIN, _MARGIN + frame[0], _MARGIN + frame[1]), outline=(200, 200, 200))
+    radius = _RADIUS * min(max((300 / len(places)) ** 0.3, 0.55), 1.0)
     for number, place in enumerate(places):
         x, y = at(place)
-        _draw_shape(pen, x + _MARGIN, y + _MARGIN, _RADIUS, key.shapes[number], key.color(number))
+        _draw_shape(pen, x + _MARGIN, y + _MARGIN, radius, key.shapes[number], key.color(number))
     marks = [at(atlas.find(place.style, by).astype(np.float64)) for place in named or ()]
     font = _font(_SMALL)
     names = [place.name for place in named or ()]
@@ -192,13 +195,13 @@ def _draw_key(pen: ImageDraw.ImageDraw, atlas: Atlas, key: MapKey, by: str) -> N
         _draw_shape(pen, left + _RADIUS, top + _TEXT / 2, _RADIUS, shape, (255, 255, 255))
         pen.text((left + _TEXT + 4, top), source or "unknown source", _INK, _font(_SMALL))
         top += _TEXT + 6
-    pen.text((left, top + _GAP), "synthetic thumbnails", _LINE, _font(_SMALL - 3))
 
 
 def _draw_shape(
     pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, shape: str, color: Color
 ) -> None:
-    """Draw a point."""
+    """Draw a point, on whole pixels: Pillow draws small circles crooked elsewhere."""
+    x, y, radius = round(x), round(y), round(radius)
     box = (x - radius, y - radius, x + radius, y + radius)
     if shape == "circle":
         pen.ellipse(box, fill=color, outline=_LINE)

@@ -18,7 +18,8 @@ from napari_histosynth.ui.mapview import MapView
 #: Of the map: dark in light windows as well, so that all colors of points show.
 BACKGROUND = QColor(30, 33, 39)
 _INK, _PAPER = QColor(245, 245, 245), QColor(20, 22, 26)
-_RADIUS = 4.5
+_LARGEST, _SMALLEST = 4.5, 3.0  # radius of a point in pixels: the more there are, the smaller
+_TOUCHED = 7.5
 _TEXT = 12  # px
 _CLIPPED = 4.0  # px beyond the edge where a point is not painted any more
 
@@ -57,6 +58,7 @@ def paint_backdrop(
     pen = QPainter(sheet)
     pen.setRenderHint(QPainter.RenderHint.Antialiasing)
     spots = view.to_pixels(places)
+    radius = point_radius(len(places), view.zoom)
     seen = (spots > -_CLIPPED).all(1) & (spots < (view.width + _CLIPPED, view.height + _CLIPPED)).all(1)
     order = np.flatnonzero(seen)
     if lit >= 0:
@@ -64,7 +66,7 @@ def paint_backdrop(
     ratio = sheet.devicePixelRatio()
     for number in order:
         faint = lit >= 0 and int(key.of[number]) != lit
-        sprite = _sprite(key.color(int(number)), key.shapes[number], faint, ratio)
+        sprite = _sprite(key.color(int(number)), key.shapes[number], faint, ratio, radius)
         half = sprite.width() / ratio / 2
         pen.drawImage(QPointF(spots[number, 0] - half, spots[number, 1] - half), sprite)
     crosses = [(float(x), float(y)) for x, y in view.to_pixels(marks)] if len(marks) else []
@@ -78,6 +80,12 @@ def paint_backdrop(
         if box is not None:
             _paint_text(pen, QRectF(*box), name, font)
     pen.end()
+
+
+def point_radius(count: int, zoom: float) -> float:
+    """Return the radius of points in pixels: small where there are many, larger as one comes nearer."""
+    radius = _LARGEST * (250 / max(count, 1)) ** 0.25 * max(zoom, 1.0) ** 0.4
+    return round(4 * min(max(radius, _SMALLEST), _LARGEST)) / 4
 
 
 def paint_cross(pen: QPainter, at: QPointF) -> None:
@@ -102,7 +110,7 @@ def paint_touched(pen: QPainter, at: QPointF, color: Color, shape: str) -> None:
     pen.setRenderHint(QPainter.RenderHint.Antialiasing)
     pen.setPen(QPen(_INK, 2.0))
     pen.setBrush(QColor(*color))
-    _draw_shape(pen, at, _RADIUS + 3, shape)
+    _draw_shape(pen, at, _TOUCHED, shape)
 
 
 def paint_way(pen: QPainter, start: QPointF, end: QPointF) -> None:
@@ -132,13 +140,13 @@ def paint_focus(pen: QPainter, frame: QRect) -> None:
 
 def swatch(color: Color, shape: str, ratio: float = 1.0) -> QPixmap:
     """Return a point for the legend."""
-    return QPixmap.fromImage(_sprite(color, shape, False, ratio))
+    return QPixmap.fromImage(_sprite(color, shape, False, ratio, _LARGEST))
 
 
 @lru_cache(maxsize=256)
-def _sprite(color: Color, shape: str, faint: bool, ratio: float) -> QImage:
+def _sprite(color: Color, shape: str, faint: bool, ratio: float, radius: float) -> QImage:
     """Return a point, painted once: a thousand of them are then copied in a millisecond."""
-    side = 2 * _RADIUS + 4
+    side = 2 * radius + 4
     # no QPixmap: that must not outlive the application, as what is remembered here does
     pixels = round(side * ratio)
     sheet = QImage(pixels, pixels, QImage.Format.Format_ARGB32_Premultiplied)
@@ -147,9 +155,9 @@ def _sprite(color: Color, shape: str, faint: bool, ratio: float) -> QImage:
     pen = QPainter(sheet)
     pen.setRenderHint(QPainter.RenderHint.Antialiasing)
     pen.setOpacity(0.18 if faint else 1.0)
-    pen.setPen(QPen(_PAPER, 1.0))
+    pen.setPen(QPen(_PAPER, 1.0 if radius > 4 else 0.6))
     pen.setBrush(QColor(*color))
-    _draw_shape(pen, QPointF(side / 2, side / 2), _RADIUS, shape)
+    _draw_shape(pen, QPointF(side / 2, side / 2), radius, shape)
     pen.end()
     return sheet
 
