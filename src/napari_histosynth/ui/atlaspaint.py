@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -84,7 +85,7 @@ def paint_backdrop(
 
 def point_radius(count: int, zoom: float) -> float:
     """Return the radius of points in pixels: small where there are many, larger as one comes nearer."""
-    radius = _LARGEST * (250 / max(count, 1)) ** 0.25 * max(zoom, 1.0) ** 0.4
+    radius = _LARGEST * math.pow(250 / max(count, 1), 0.25) * math.pow(max(zoom, 1.0), 0.4)
     return round(4 * min(max(radius, _SMALLEST), _LARGEST)) / 4
 
 
