@@ -82,6 +82,27 @@ def test_dragging_is_one_step_back_and_ends_in_a_full_picture(
     assert not desk.painter.looks.can_go_back
 
 
+def test_a_preview_is_mixed_of_the_looks_around_it(desk: Any) -> None:
+    from napari_histosynth.ui.gradeblend import blend_for
+
+    model = desk.painter.model
+    for share, shares in ((0.3, (0.0, 0.5)), (1.5, (1.0, 1.5)), (-0.5, (-0.5, 0.0))):
+        desk.share = share
+        parts = blend_for(desk, None, None)
+        styles = [look.latent(model) for _, look in parts]
+        np.testing.assert_allclose(styles, desk.latents(shares))
+        mixed = sum(weight * style for (weight, _), style in zip(parts, styles, strict=True))
+        np.testing.assert_allclose(mixed, desk.latent(), atol=1e-6)
+    corners = blend_for(desk, (("healthy", "poor"), (0.25, 0.75)), None)
+    assert [weight for weight, _ in corners] == [0.25, 0.75]
+    np.testing.assert_array_equal(corners[1][1].latent(model), STYLES["poor"])
+    desk.strengths = {1: 0.25}
+    (none_of_it, without), (some, whole) = blend_for(desk, None, 1)
+    assert (none_of_it, some) == (0.75, 0.25)
+    assert without.given.strengths[1] == 0
+    assert whole.given.strengths == ()
+
+
 def test_other_ends_are_followed_once_the_canvas_is_on_the_way(desk: Any, settle: Any) -> None:
     desk.set_ends("poor", "healthy")
     assert not desk.is_on_canvas

@@ -250,15 +250,6 @@ class Canvas:
         """
         return None if self._sketcher is None else self._sketcher.sketch(window, factor, cancel)
 
-    def change_sketcher(self) -> Sketcher | None:
-        """Return what foretells changes of color in this canvas, None where nothing is gained by it.
-
-        See :meth:`~napari_histosynth.paint.sketch.Sketcher.places` and
-        :meth:`~napari_histosynth.paint.sketch.Sketcher.change`.
-        """
-        # a change of look is one of classes, wherever they lie: few places tell it
-        return None if self._sketcher is None else self._sketcher.steady()
-
     def provenance(self) -> Provenance:
         """Return what is needed to draw this canvas again: model, hashes, seeds, scale, size."""
         extra: dict[str, Any] = {"device": self.model.device.type, "precision": self.model.precision}

@@ -8,8 +8,8 @@ times faster than drawing. Stain, density and outlines are those of the picture 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 #: Side in pixels of the places that are drawn properly to learn the colors from.
 SAMPLE = 128
-
-#: A place, and its pixels or their change, (h, w, 3).
-Sample = tuple[Window, "npt.NDArray[Any]"]
 
 _PER_CELL = 4  # labels along each side of a cell that are looked at: more say hardly more
 _RIDGE = 0.3  # in samples: keeps rare classes from taking any color to please a few pixels
@@ -92,66 +89,12 @@ class Sketcher:
         """
         self._learn(window, cancel)
         reach = 2 if factor <= 4 else 1
-        filters, bias = self._fitted(self._samples, window, factor, reach)
+        filters, bias = self._fitted(window, factor, reach)
         with torch.inference_mode():
             features = self._features(window, factor, reach, window)
             drawn = F.conv2d(features, filters) + bias[:, None, None]
             levels = torch.clamp(torch.round(drawn[0]), 0, 255).to(torch.uint8)
         return np.asarray(levels.permute(1, 2, 0).contiguous().numpy())
-
-    def steady(self) -> Sketcher:
-        """Return one for the same labels that takes the look to be the same everywhere."""
-        return Sketcher(self._labels, self._known, self._n_classes, self._draw)
-
-    def places(self, window: Window, most: int) -> list[Window]:
-        """Choose up to so many places that together show most of a window's classes.
-
-        Parameters
-        ----------
-        window : Window
-            Inside the canvas.
-        most : int
-            How many places, at least one.
-
-        Returns
-        -------
-        list of Window
-            Of :data:`SAMPLE` px a side, or less where the window is; the one that tells most first.
-        """
-        blocks, shares = self._blocks(window)
-        wanted = self._shares(window)
-        chosen: list[int] = []
-        told = np.zeros(self._n_classes)
-        for _ in range(most):
-            # a class that takes a tenth of a place is seen well; what the window has most of counts most
-            gain = np.minimum(told + shares * 10, 1) @ wanted
-            best = int(np.argmax(gain))
-            if chosen and gain[best] <= np.minimum(told, 1) @ wanted + 1e-9:
-                break
-            chosen.append(best)
-            told = told + shares[best] * 10
-        return [blocks[index] for index in chosen]
-
-    def change(self, window: Window, factor: int, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-        """Foretell how a window's colors change from how some places do.
-
-        Parameters
-        ----------
-        window, factor
-            As for :meth:`sketch`.
-        samples : sequence of tuple
-            Places, as :meth:`places` gives them, with the change of their colors there, (h, w, 3).
-
-        Returns
-        -------
-        ndarray
-            float32 (ceil(h / factor), ceil(w / factor), 3), gray levels.
-        """
-        filters, bias = self._fitted(samples, window, factor, 1)
-        with torch.inference_mode():
-            features = self._features(window, factor, 1, window)
-            changes = F.conv2d(features, filters)[0] + bias[:, None, None]
-        return np.asarray(changes.permute(1, 2, 0).contiguous().numpy())
 
     def _learn(self, window: Window, cancel: Callable[[], bool] | None) -> None:
         """Draw places that show the window's classes, those that were not seen yet."""
@@ -168,7 +111,14 @@ class Sketcher:
 
     def _places(self, window: Window) -> list[Window]:
         """Choose places to draw: where each class is most frequent, and far apart if the look varies."""
-        full, shares = self._blocks(window)
+        step = SAMPLE * max(1, round(window.area**0.5 / SAMPLE / _MOST_BLOCKS))
+        blocks = [
+            Window(y, y + SAMPLE, x, x + SAMPLE).intersect(window)
+            for y in range(window.y0, window.y1, step)
+            for x in range(window.x0, window.x1, step)
+        ]
+        full = [block for block in blocks if block.shape == (SAMPLE, SAMPLE)] or blocks
+        shares = np.stack([self._shares(block) for block in full])
         chosen: list[int] = []
         if self._varies:
             rows = np.array([block.y0 for block in full])
@@ -182,17 +132,6 @@ class Sketcher:
                 chosen.append(best)
         return [full[index] for index in dict.fromkeys(chosen)]
 
-    def _blocks(self, window: Window) -> tuple[list[Window], npt.NDArray[np.float64]]:
-        """Return the places among which one chooses, and the share of each class in each, (n, classes)."""
-        step = SAMPLE * max(1, round(window.area**0.5 / SAMPLE / _MOST_BLOCKS))
-        blocks = [
-            Window(y, y + SAMPLE, x, x + SAMPLE).intersect(window)
-            for y in range(window.y0, window.y1, step)
-            for x in range(window.x0, window.x1, step)
-        ]
-        full = [block for block in blocks if block.shape == (SAMPLE, SAMPLE)] or blocks
-        return full, np.stack([self._shares(block) for block in full])
-
     def _shares(self, window: Window) -> npt.NDArray[np.float64]:
         """Return how much of a window each class takes, from every eighth label."""
         read = self._known[self._labels[window.slices][4::8, 4::8]]
@@ -201,12 +140,10 @@ class Sketcher:
         counts = np.bincount(read.ravel(), minlength=self._n_classes)
         return np.asarray(counts[: self._n_classes] / read.size)
 
-    def _fitted(
-        self, samples: Sequence[Sample], window: Window, factor: int, reach: int
-    ) -> tuple[Tensor, Tensor]:
+    def _fitted(self, window: Window, factor: int, reach: int) -> tuple[Tensor, Tensor]:
         """Fit the color of a cell to the classes in and around it; returns filters and their constants."""
         rows, wanted = [], []
-        for place, pixels in samples:
+        for place, pixels in self._samples:
             features = self._features(place, factor, reach, window)
             size = 2 * reach + 1
             unfolded = F.unfold(features, size)[0].T  # (cells, features * size**2)

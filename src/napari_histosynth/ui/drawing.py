@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from napari_histosynth.core.errors import Cancelled, HistosynthError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.ui.dirty import CELL
+from napari_histosynth.ui.previews import Ingredient
 from napari_histosynth.ui.pyramid import Pyramid
 from napari_histosynth.ui.reports import Begun, Failed, Idle, Patch, Preview, Report, Snapshot, Strays
 from napari_histosynth.ui.scene import EngineMaker, Scene
@@ -42,7 +43,7 @@ class _Orders:
 
     begin: tuple[int, Any, TissueScheme, EngineMaker, Pyramid | None] | None = None
     remake: EngineMaker | None = None
-    preview: EngineMaker | None = None
+    preview: tuple[EngineMaker, Sequence[Ingredient]] | None = None
     amend: Amendment | None = None
     source: Any = None
     edits: list[Window] = field(default_factory=list)
@@ -116,14 +117,14 @@ class DrawingThread:
             self._orders.remake, self._orders.preview = make, None
             self._notify()
 
-    def preview(self, make: EngineMaker) -> None:
-        """Show the same labels coarsely by another engine, and draw nothing else until :meth:`remake`.
+    def preview(self, make: EngineMaker, blend: Sequence[Ingredient] = ()) -> None:
+        """Show the same labels by another engine, or nearly, and draw nothing else until :meth:`remake`.
 
         One that is not yet begun is replaced by the next; one that is begun is brought to its end, or a hand
         that never rests would see nothing.
         """
         with self._wake:
-            self._orders.remake, self._orders.preview = None, make
+            self._orders.remake, self._orders.preview = None, (make, blend)
             self._notify()
 
     def amend(self, change: Amendment) -> None:
@@ -232,7 +233,7 @@ class DrawingThread:
             if scene.waiting:
                 scene.resting = False
                 self._draw(scene)
-            if not (scene.waiting or scene.resting or scene.previews or self._ordered):
+            if not (scene.waiting or scene.resting or scene.previewing or self._ordered):
                 scene.resting, scene.most, scene.since = True, 0, None
                 if asked and not scene.held:
                     self._snapshot(scene)
@@ -259,7 +260,7 @@ class DrawingThread:
             if orders.remake is not None:
                 scene.remake(orders.remake)
             if orders.preview is not None:
-                self._preview(scene, orders.preview)
+                self._preview(scene, *orders.preview)
             if orders.amend is not None:
                 for window in orders.amend(scene.engine):
                     scene.mark(window, window, scene.since)
@@ -276,7 +277,7 @@ class DrawingThread:
             scene.held.merge(scene.urgent)
         return orders.snapshot
 
-    def _preview(self, scene: Scene, make: EngineMaker) -> None:
+    def _preview(self, scene: Scene, make: EngineMaker, blend: Sequence[Ingredient]) -> None:
         """Show what is in sight by another engine, unless something else than the next preview comes."""
 
         def superseded() -> bool:
@@ -284,7 +285,7 @@ class DrawingThread:
             return self._closing or newer.end or newer.begin is not None or newer.remake is not None
 
         with contextlib.suppress(Cancelled):
-            if (window := scene.preview(make, self._view, superseded)) is not None:
+            if (window := scene.preview(make, blend, self._view, superseded)) is not None:
                 self._report(Preview(scene.number, window))
 
     def _follow(self, scene: Scene, orders: _Orders) -> None:

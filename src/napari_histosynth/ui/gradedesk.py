@@ -13,6 +13,7 @@ from napari_histosynth.core.errors import HistosynthError, ModelError
 from napari_histosynth.latent.anchors import Anchor, Anchors
 from napari_histosynth.latent.space import BEYOND, among
 from napari_histosynth.latent.way import Way
+from napari_histosynth.ui.gradeblend import blend_for
 from napari_histosynth.ui.gradeplaces import GradePlaces
 from napari_histosynth.ui.gradestate import Carried, GradeState, outer_grades
 from napari_histosynth.ui.look import GivenStyle, Look, unpacked
@@ -59,6 +60,7 @@ class GradeDesk(GradePlaces):
         self._carried: Carried | None = None
         self._corners: tuple[tuple[str, ...], tuple[float, ...]] | None = None
         self._stain: Numbers | None = None
+        self._class: int | None = None  # whose strength is being dragged
         self._shown: GivenStyle | None = None
         self._left: dict[GivenStyle, GradeState] = {}  # what one came from, for the way back
         painter.look_changed.connect(self._on_look)
@@ -110,17 +112,23 @@ class GradeDesk(GradePlaces):
         """Return the latents of several shares of the way; see :meth:`latent`."""
         return [self.latent(float(t)) for t in shares]
 
-    def look(self, t: float | None = None) -> Look:
-        """Return the look of a share of the way, the present one by default, strengths included."""
+    def look(
+        self,
+        t: float | None = None,
+        *,
+        style: Numbers | None = None,
+        strengths: dict[int, float] | None = None,
+    ) -> Look:
+        """Return the look of a share of the way, or of another style, with its strengths or others."""
         model, t = self._needs_model(), self.share if t is None else t
-        strengths = tuple(self.strengths.get(index, 1.0) for index in range(model.scheme.n_classes))
+        known = self.strengths if strengths is None else strengths
         given = GivenStyle.of(
             model,
-            self._style(t),
+            self._style(t) if style is None else style,
             self._stain,
             name=self.caption(t),
             start=self._style(0.0) if (way := self.way()) is None else way.at(0),
-            strengths=strengths,
+            strengths=tuple(known.get(index, 1.0) for index in range(model.scheme.n_classes)),
         )
         return replace(self.painter.looks.present, given=given)
 
@@ -222,7 +230,9 @@ class GradeDesk(GradePlaces):
         dragging : bool
             As for :meth:`set_share`.
         """
+        self._class = int(value) if dragging else None
         self.set_strengths({**self.strengths, int(value): strength}, dragging)
+        self._class = None
 
     def set_strengths(self, strengths: dict[int, float], dragging: bool = False) -> None:
         """Let each class go a part of the way: all of it where nothing is said; see :meth:`set_strength`."""
@@ -338,7 +348,7 @@ class GradeDesk(GradePlaces):
                 self.painter.failed.emit(str(error))
             else:
                 if dragging:
-                    self.painter.preview_look(look)
+                    self.painter.preview_look(look, blend_for(self, self._corners, self._class))
                 elif look.given is not None:
                     self._shown = look.given
                     self._left[look.given] = self._state()

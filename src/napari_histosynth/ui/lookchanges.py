@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_histosynth.ui.look import Look, Looks
 from napari_histosynth.ui.models import engine_maker
+from napari_histosynth.ui.previews import Ingredient
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
@@ -36,15 +38,25 @@ class LookChanges:
         """Draw with other seeds, or in a style that is given."""
         self._redraw_if(self.looks.choose(look))
 
-    def preview_look(self, look: Look) -> None:
-        """Show what is in sight in another look, coarsely, and soon another one; then choose one.
+    def preview_look(self, look: Look, blend: Sequence[tuple[float, Look]] = ()) -> None:
+        """Show what is in sight in another look, or nearly, and soon another one; then choose one.
 
         It is no step back. Until :meth:`choose_look` is called, nothing else is drawn.
+
+        Parameters
+        ----------
+        look : Look
+            What is to be shown.
+        blend : sequence of (float, Look)
+            Looks whose pictures, mixed by these weights, are much like it: what takes long is mixed of them.
         """
         if self.stage is not None and self.model is not None:
             self._previewed, self.shown = True, look
             self._thread.look_at(self.stage.view())
-            self._thread.preview(engine_maker(self.model, look, self.desk))
+            parts = [
+                Ingredient(weight, one, engine_maker(self.model, one, self.desk)) for weight, one in blend
+            ]
+            self._thread.preview(engine_maker(self.model, look, self.desk), parts)
 
     def end_previews(self) -> None:
         """Draw the present look again if another was previewed, and none chosen after it."""

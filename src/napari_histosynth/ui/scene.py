@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import Labels, TissueScheme
 from napari_histosynth.ui.dirty import CELL, DirtyCells
-from napari_histosynth.ui.previews import Previews
+from napari_histosynth.ui.previews import Ingredient, Previews
 from napari_histosynth.ui.pyramid import Pyramid
 from napari_histosynth.ui.shadow import Shadow
 from napari_histosynth.ui.sketches import Sketches, View
@@ -77,8 +77,10 @@ class Scene:
         Whether nothing is left to draw, and whether what is held waits for the next edit, not for the user.
     sketchable : bool
         Whether the engine can sketch, as far as is known.
+    previewing : bool
+        Whether the look changes all the time; nothing but previews and edits is drawn then.
     previews : Previews or None
-        What is shown while the look changes all the time; nothing else is drawn then, but edits.
+        What shows these, and remembers what was drawn for them.
     speed : float
         Pixels a second.
     """
@@ -98,6 +100,7 @@ class Scene:
     resting: bool = False
     failed: bool = False
     sketchable: bool = True
+    previewing: bool = False
     previews: Previews | None = None
     speed: float = _PRIOR_SPEED
 
@@ -153,22 +156,31 @@ class Scene:
         self.stale.add(whole)
         self.sketches.forget(whole)
         self.held.clear()
-        self.focus, self.failed, self.sketchable, self.previews = None, False, True, None
+        self.focus, self.failed, self.sketchable = None, False, True
+        self.previewing = False
 
-    def preview(self, make: EngineMaker, view: View | None, cancel: Callable[[], bool]) -> Window | None:
+    def preview(
+        self,
+        make: EngineMaker,
+        blend: Sequence[Ingredient],
+        view: View | None,
+        cancel: Callable[[], bool],
+    ) -> Window | None:
         """Show what is in sight by another engine, as well as that goes in a moment.
 
         Returns
         -------
         Window or None
-            What is shown; None if it can be neither drawn nor foretold in time.
+            What is shown; None if there is nothing yet.
         """
-        if self.previews is None:
-            self.previews = Previews(self.pyramid, self.engine)
+        if not self.previewing:
+            self.previewing = True
             self.stale.clear()
             self.held.clear()
+        if self.previews is None:
+            self.previews = Previews(self.pyramid, self.shadow.labels)
         self.engine = make(self.shadow.labels)
-        found = self.previews.show(self.engine, view, self.speed, cancel)
+        found = self.previews.show(self.engine, blend, view, self.speed, cancel)
         if found is None:
             return None
         self.speed = found.speed  # the next drag begins with what this one has learned
@@ -176,8 +188,8 @@ class Scene:
 
     def end_previews(self) -> None:
         """Draw by the present engine what was only previewed."""
-        if self.previews is not None:
-            self.previews = None
+        if self.previewing:
+            self.previewing = False
             whole = Window.of_shape(self.shadow.labels.shape)
             self.stale.add(whole)
             self.sketches.forget(whole)
@@ -197,6 +209,7 @@ class Scene:
 
     def mark(self, affected: Window, changed: Window, since: float | None) -> None:
         """Note that a window is out of date by a change in another one, at a time."""
+        self.previews = None  # of other labels or looks
         self.urgent.add(affected)
         self.sketches.forget(affected)
         self.focus = ((changed.y0 + changed.y1) / 2, (changed.x0 + changed.x1) / 2)
