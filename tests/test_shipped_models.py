@@ -16,7 +16,7 @@ from napari_histosynth.paint.model import PaintModel, load_model
 from napari_histosynth.paint.regions import glands_of
 from napari_histosynth.paint.render import render_labels
 from napari_histosynth.paint.segment import load_segmenter
-from napari_histosynth.zoo import ModelFolder
+from napari_histosynth.zoo import ModelFolder, check_places
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def test_every_shipped_model_is_whole(repository: Path) -> None:
     for folder in folders:
         draws = ModelFolder(folder).card.draws
         loaded = load_model(folder, device="cpu") if draws else load_segmenter(folder, device="cpu")
+        check_places(ModelFolder(folder))
         size = (folder / "weights.safetensors").stat().st_size
         assert size <= 16e6
         total += size

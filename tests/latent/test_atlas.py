@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,10 @@ def test_a_map_is_read_as_it_was_written(atlas: Atlas, model: PaintModel, tmp_pa
     np.testing.assert_allclose(again.styles, atlas.styles, atol=5e-3)
     assert (again.grades, again.sources) == (atlas.grades, atlas.sources)
     assert again.latent(2).shape == (4,)
+    assert again.patients == ()
+    whose = replace(atlas, patients=tuple(map(str, range(40))))
+    whose.write(tmp_path / "b.safetensors")
+    assert read_atlas(tmp_path / "b.safetensors", model).patients == whose.patients
 
 
 def test_a_map_of_another_model_or_a_damaged_one_is_one_sentence(

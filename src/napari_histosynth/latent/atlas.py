@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,8 @@ class Atlas:
         Of each picture: grade as it was named, empty if unknown; data set.
     neighbors : ndarray or None
         float32 (n, 2), places by t-SNE.
+    patients : tuple of str
+        Whose picture each is; empty where that is unknown.
     """
 
     model: str
@@ -59,6 +61,7 @@ class Atlas:
     grades: tuple[str, ...]
     sources: tuple[str, ...]
     neighbors: Floats | None = None
+    patients: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that there is one of everything for each picture."""
@@ -69,6 +72,8 @@ class Atlas:
                 f"A map of latents needs three or more, each with stain, grade and source, not {n} and "
                 f"{counts}."
             )
+        if len(self.patients) not in (0, n):
+            raise ModelError(f"A map of {n} latents needs {n} patients or none, not {len(self.patients)}.")
         if self.neighbors is not None and self.neighbors.shape != (n, 2):
             raise ModelError(f"The places of a map must be ({n}, 2), not {self.neighbors.shape}.")
         if not np.isfinite(self.styles).all():
@@ -147,7 +152,7 @@ class Atlas:
         perplexity = min(30.0, (len(self) - 1) / 3)
         found = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(self.styles)
         places = np.asarray(found, np.float32)
-        return Atlas(self.model, self.sha256, self.styles, self.stains, self.grades, self.sources, places)
+        return replace(self, neighbors=places)
 
     def write(self, path: Path) -> None:
         """Write the map as safetensors; a file that is there is replaced as a whole."""
@@ -162,6 +167,7 @@ class Atlas:
             "model_sha256": self.sha256,
             "grades": self.grades,
             "sources": self.sources,
+            "patients": self.patients,
         }
         with atomic_path(path) as temporary:
             # one entry: safetensors writes several in an order that changes from run to run
@@ -202,6 +208,7 @@ def read_atlas(path: Path, model: PaintModel) -> Atlas:
             tensors = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}  # noqa: SIM118
         note = json.loads(metadata["note"])
         grades, sources = tuple(note["grades"]), tuple(note["sources"])
+        patients = tuple(note.get("patients", ()))
         owner, sha256 = str(note["model"]), str(note["model_sha256"])
         styles, stains = tensors["styles"], tensors["stains"]
     except OSError as error:
@@ -223,7 +230,7 @@ def read_atlas(path: Path, model: PaintModel) -> Atlas:
             f"The map of latents {path} has stains of {stains.shape[-1]} numbers, but {model.name!r} takes "
             f"{model.latent_size - model.style_size}."
         )
-    return Atlas(owner, sha256, styles, stains, grades, sources, tensors.get("neighbors"))
+    return Atlas(owner, sha256, styles, stains, grades, sources, tensors.get("neighbors"), patients)
 
 
 def survey(

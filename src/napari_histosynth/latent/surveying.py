@@ -59,8 +59,11 @@ class Survey:
         """Return them as a map; evenly thinned to :data:`MOST_POINTS` where there are more."""
         n = len(self.styles)
         kept = np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(int))
-        grades, sources = (tuple(names[i] for i in kept) for names in (self.grades, self.sources))
-        return Atlas(model.name, model.sha256, self.styles[kept], self.stains[kept], grades, sources)
+        grades, sources, patients = (
+            tuple(names[i] for i in kept) for names in (self.grades, self.sources, self.groups)
+        )
+        styles, stains = self.styles[kept], self.stains[kept]
+        return Atlas(model.name, model.sha256, styles, stains, grades, sources, patients=patients)
 
     def anchors(
         self,

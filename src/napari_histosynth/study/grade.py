@@ -310,20 +310,20 @@ def _judge_ends(
 ) -> dict[str, Any]:
     """Judge real tissue of the two grades that the slider goes between: how far it should go.
 
-    Of patients held out where there are any of a grade, else of those that the judge learned from.
+    Of all patients, held out or not: of some grades nobody is held out.
     """
     from napari_histosynth.study.gradejudge import judge_pictures
 
     found: dict[str, Any] = {}
     with watch("Judging real tissue of both ends") as tell:
         for number, (key, place) in enumerate(zip(("from", "to"), ends, strict=True)):
-            chosen: list[GradedPicture] = []
-            for group in (held_out, trained):
-                same = [one for one in group if (one.source, one.value) == (place.source, place.grade)]
-                chosen = chosen or spread_over_patients(same, sizes.measured)
+            same = [
+                one for one in (*held_out, *trained) if (one.source, one.value) == (place.source, place.grade)
+            ]
+            chosen = spread_over_patients(same, 2 * sizes.measured)
             pictures = [one.read(subject.config.model.um_per_px) for one in chosen]
             judged = judge_pictures(judge, pictures, device) if pictures else np.array([np.nan])
-            unseen = bool(chosen) and chosen[0] in held_out
+            unseen = sum(one in held_out for one in chosen)
             found[key] = {"judged": float(judged.mean()), "pictures": len(chosen), "held_out": unseen}
             tell((number + 1) / 2)
     found["change"] = found["to"]["judged"] - found["from"]["judged"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_histosynth.latent.anchors import Anchors, anchor_of
+from napari_histosynth.latent.surveying import place_of
 from napari_histosynth.study import ranks
 
 if TYPE_CHECKING:
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from napari_histosynth.latent.anchors import Anchor
     from napari_histosynth.latent.atlas import Atlas
     from napari_histosynth.latent.surveying import Survey
+
+
+SHRINKAGE = 0.1
+"""Share of a covariance that is taken from its diagonal, since there are few pictures for so many numbers."""
 
 
 def carried(
@@ -61,17 +65,18 @@ def carried(
     for source in sources:
         own = [i for i, name in enumerate(survey.sources) if name == source]
         found["along"][source] = _told(truth[own], along[own], foretold[own])
-        places = _means(atlas, source)
-        graded = [i for i in own if survey.grades[i] in places.names]
-        if len(places) >= 2 and graded:
-            answers = [places.nearest(survey.styles[i])[0][0].name for i in graded]
+        names, means, unit = _means(atlas, source)
+        graded = [i for i in own if survey.grades[i] in names]
+        if len(names) >= 2 and graded:
+            away = (survey.styles[graded][:, None] - means) @ unit  # (pictures, grades, d), in spreads
+            answers = [names[nearest] for nearest in np.square(away).sum(2).argmin(1)]
             true = [survey.grades[i] for i in graded]
             chance, high = ranks.chance_of(true, answers)
             found["nearest"][source] = {
                 "balanced": ranks.balanced_accuracy(true, answers),
                 "chance": float(chance),
                 "chance_95": float(high),
-                "places": len(places),
+                "places": len(names),
                 "pictures": len(graded),
             }
     found["along"]["all"] = _told(truth, along, foretold)
@@ -105,11 +110,24 @@ def _told(
     }
 
 
-def _means(atlas: Atlas, source: str) -> Anchors:
-    """Return the mean of each grade of a source on a map."""
-    rows = [i for i, name in enumerate(atlas.sources) if name == source and atlas.grades[i]]
-    means = tuple(
-        anchor_of(grade, atlas.styles[[i for i in rows if atlas.grades[i] == grade]])
-        for grade in sorted({atlas.grades[i] for i in rows})
-    )
-    return Anchors(atlas.model, atlas.sha256, means)
+def _means(atlas: Atlas, source: str) -> tuple[list[str], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the grades of a source on a map, their means, (k, d), and what turns styles to spreads, (d, d).
+
+    A mean is that of its patients. Distances are those of Mahalanobis, by the covariance of pictures about
+    the mean of their grade, :data:`SHRINKAGE` of it taken from its diagonal.
+    """
+    rows = np.array([i for i, name in enumerate(atlas.sources) if name == source and atlas.grades[i]], int)
+    names = sorted({atlas.grades[i] for i in rows})
+    means, about = [], []
+    for grade in names:
+        own = [i for i in rows if atlas.grades[i] == grade]
+        patients = [atlas.patients[i] for i in own] if atlas.patients else [str(i) for i in own]
+        means.append(place_of(grade, atlas.styles[own], patients).style)
+        about.append(atlas.styles[own] - atlas.styles[own].mean(0))
+    if not names:
+        return [], np.zeros((0, 0)), np.zeros((0, 0))
+    scattered = np.concatenate(about).astype(np.float64)
+    covariance = scattered.T @ scattered / len(scattered) + 1e-6 * np.eye(scattered.shape[1])
+    shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.diag(np.diag(covariance))
+    values, axes = np.linalg.eigh(shrunk)
+    return names, np.array(means, np.float64), axes / np.sqrt(values)

@@ -268,8 +268,7 @@ def _ours(key: str) -> bool:
 
 
 def _whose(end: Mapping[str, Any]) -> str:
-    whose = "" if end["held_out"] else " (patients that it learned from)"
-    return f"{end['judged']:.2f} of {end['pictures']}{whose}"
+    return f"{end['judged']:.2f} ({end['pictures']} pictures, {end['held_out']} of patients held out)"
 
 
 def _short(value: float | None) -> str:
