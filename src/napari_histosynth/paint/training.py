@@ -229,8 +229,8 @@ class PaintTraining:
         A crop may show nothing but glass or a clump of lymphocytes, and a whole canvas drawn in the look of
         that is no tissue; the whole picture has the look of its slide. Even so some looks suit few label
         maps: where they draw stroma as white as glass, or glass gray, labels no longer mean what they say.
-        The looks that do so least are kept, of the two thirds whose stain is nearest to the typical one: nobody
-        asks for the violet of a failing scanner by chance.
+        The looks that do so least are kept, of the two thirds whose stain is nearest to the typical one:
+        nobody asks for the violet of a failing scanner by chance.
         """
         fields = self.sampler.fields
         shares = np.cumsum([field.share for field in fields])
