@@ -248,6 +248,7 @@ def latent_of_file(
     """
     from napari_histosynth.paint.middle import read_he_middle
 
+    model.checked_encoder()  # before a slide is read for nothing
     rgb, scale = read_he_middle(path, model.um_per_px, _LOOKED_AT, um_per_px)
     return latent_of_picture(rgb, scale or model.um_per_px, model)
 
@@ -279,6 +280,7 @@ def latent_of_picture(rgb: Any, um_per_px: float, model: PaintModel) -> npt.NDAr
     from napari_histosynth.paint.middle import middle_of
     from napari_histosynth.paint.resample import resize_rows, scaled_shape
 
+    model.checked_encoder()
     part = middle_of(rgb, um_per_px, model.um_per_px, _LOOKED_AT)
     check_he(part)
     shape = scaled_shape((part.shape[0], part.shape[1]), um_per_px, model.um_per_px)

@@ -149,13 +149,18 @@ class PaintModel:
         ImageError
             If the picture is not uint8 (y, x, 3), gray or too small.
         """
-        if self.encoder is None:
-            raise ModelError(f"The model {self.name!r} has no encoder; choose one trained with this program.")
+        encoder = self.checked_encoder()
         rgb = np.asarray(rgb)
         check_he(rgb, LEAST_SIDE)
         with torch.inference_mode(), self._lock:
-            latent = encode_picture(self.encoder, rgb, self.device, stain=self.has_stain)
+            latent = encode_picture(encoder, rgb, self.device, stain=self.has_stain)
         return np.asarray(latent[0].cpu().numpy(), np.float32)
+
+    def checked_encoder(self) -> StyleEncoder:
+        """Return the encoder, or raise ModelError if there is none."""
+        if self.encoder is None:
+            raise ModelError(f"The model {self.name!r} has no encoder; choose one trained with this program.")
+        return self.encoder
 
     def draw(
         self, labels: npt.NDArray[np.uint8], latent: npt.NDArray[np.float32], noise: Sequence[Any] = ()
