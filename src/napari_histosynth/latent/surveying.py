@@ -142,8 +142,8 @@ def told_in_full(place: Anchor, tells: npt.NDArray[np.float32]) -> Anchor:
 
     Means of pictures lie too near to the middle: what a latent tells of the grade is a guess by regression,
     and training draws latents with a noise about them that is half as wide as healthy and poorly
-    differentiated tissue lie apart (in colon-10class 0.84 of 1.57) or more. So the generator has learned to draw beyond them
-    along this direction, and a slider between means would use less than what it can.
+    differentiated tissue lie apart (in colon-10class 0.84 of 1.57) or more. So the generator has learned to
+    draw beyond them along this direction, and a slider between means would use less than what it can.
 
     Parameters
     ----------
