@@ -104,3 +104,26 @@ def test_a_grader_sees_pictures_in_the_typical_stain() -> None:
         plain, told = grader.see(picture, torch.zeros(1, 9)), grader.see(picture, torch.full((1, 9), 0.8))
         assert plain != told
         assert told == grader.see(to_typical(picture, torch.full((1, 9), 0.8)), None)
+
+
+def test_random_looks_are_moved_to_every_grade() -> None:
+    grader = Grader(3)
+    with torch.no_grad():
+        grader.of_latent.weight.copy_(torch.tensor([[0.5, 0.0, 0.0]]))
+        grader.of_latent.bias.fill_(0.4)
+    looks = torch.cat([0.2 * torch.randn(64, 3), torch.randn(64, 9)], 1)
+    moved = grader.spread(looks)
+    told = grader.tell(moved[:, :3])
+    assert 0 <= told.min() < 0.1
+    assert 0.9 < told.max() <= 1
+    assert torch.equal(
+        moved[:, 1:], looks[:, 1:]
+    )  # what does not tell the grade stays, and so does the stain
+
+
+def test_a_look_is_not_moved_far_while_no_grade_is_learned() -> None:
+    grader = Grader(3)
+    with torch.no_grad():
+        grader.of_latent.weight.fill_(1e-4)
+    looks = torch.zeros(8, 3)
+    assert torch.linalg.norm(grader.spread(looks) - looks, dim=1).max() <= 3.0001

@@ -18,6 +18,8 @@ from napari_histosynth.paint.lesson import Lesson, stain_of, unsure
 
 #: Channels of the network that grades pictures.
 WIDTHS = (24, 48, 96, 128)
+#: How far a latent is moved at most: while nothing is learned yet, all grades lie on one point.
+FARTHEST = 3.0
 
 
 class Grader(nn.Module):
@@ -44,6 +46,21 @@ class Grader(nn.Module):
     def see(self, picture: Tensor, stain: Tensor | None) -> Tensor:
         """Return the grades, (n,), that pictures (n, 3, y, x) of known stains (n, 9) show."""
         return torch.as_tensor(self.of_picture(picture, stain)[0])[:, 0]
+
+    @torch.no_grad()
+    def spread(self, latents: Tensor) -> Tensor:
+        """Move latents (n, d), stain included, until they tell grades drawn evenly from 0 to 1.
+
+        Layouts give the grade away: nearly all crops are drawn in a look of their own grade, and the ends of
+        the scale on few layouts. Random looks moved like this show the discriminators every grade on every
+        layout.
+        """
+        style, stain = latents[:, : self.style_size].float(), latents[:, self.style_size :]
+        weights = self.of_latent.weight[0].float()
+        length = weights.norm().clamp(min=1e-6)
+        way = (torch.rand(len(style), device=style.device) - self.tell(style)) / length
+        moved = style + way.clamp(-FARTHEST, FARTHEST)[:, None] * weights / length
+        return torch.cat([moved.to(latents.dtype), stain], 1)
 
     def teach(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
         """Return how wrong it grades real crops, and how wrong it finds latents and what is drawn in them."""

@@ -127,7 +127,10 @@ class PaintTraining:
             )
             latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
             self.prior.update(_with_stain(mean, stain))
-            latent = torch.cat([_with_stain(latent, stain), self.prior.sample(n - encoded)])
+            random = self.prior.sample(n - encoded)
+            if isinstance(grader := self.aids.get("grade"), Grader):
+                random = grader.spread(random)
+            latent = torch.cat([_with_stain(latent, stain), random])
             drawn = self.generator(labels, latent)
             inner = _inside(labels, self.sampler.margin)
             judged = self.discriminator(torch.cat([image, drawn]), torch.cat([inner, inner]))
