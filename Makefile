@@ -8,7 +8,8 @@
 
 BIN := .venv/bin
 CONFIG ?= models/colon-3class/train.toml
-PYTEST_ARGS ?=
+# two processes, each with a screen of its own; all tests of a file in one, for they share models
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
 export PYTHON
 
 .PHONY: setup demo test lint train clean clean-all

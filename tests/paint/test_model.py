@@ -51,7 +51,7 @@ def test_latents_are_standard_normal_unless_the_model_says_otherwise(model: Pain
 
 
 def test_a_picture_that_may_not_be_written_is_encoded(model: PaintModel) -> None:
-    picture = np.full((40, 40, 3), 200, np.uint8)
+    picture = np.full((40, 40, 3), (200, 150, 190), np.uint8)
     picture.flags.writeable = False
     assert model.encode(picture).shape == (4,)
 
