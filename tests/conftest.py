@@ -24,6 +24,7 @@ for _kind in ("CONFIG", "CACHE", "DATA", "STATE"):
     os.environ[f"XDG_{_kind}_HOME"] = str(Path(_HOME.name, _kind.lower()))
 os.environ["NAPARI_CONFIG"] = str(Path(_HOME.name, "napari", "settings.yaml"))
 os.environ.pop("HISTOSYNTH_MODELS", None)
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it: tables would be as narrow as the tester's window
 
 _SCREEN_FIXTURES = {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"}
 _NO_SCREEN = "no screen: neither a display nor Xvfb is here (on Debian and Ubuntu: apt-get install xvfb)"
