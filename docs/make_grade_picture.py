@@ -13,10 +13,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from dockpicture import keep, open_canvas
 from hands import drag, spin, wait_for
 
 IMAGES = Path(__file__).parent / "images"
-SIZE = (1500, 940)
 _SIDE = 448  # px of the canvas: so that nuclei are seen
 
 
@@ -27,21 +27,10 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="where the slider is let go")
     parser.add_argument("--output", type=Path, default=IMAGES / "grade-window.png")
     args = parser.parse_args()
-    import napari
-
-    from napari_histosynth.ui import prepare
     from napari_histosynth.ui.grade import GradeDock
-    from napari_histosynth.ui.paint import PaintDock
 
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(*SIZE)
-    paint = PaintDock(viewer, args.model)
-    viewer.window.add_dock_widget(paint, name="Paint tissue", area="right")
+    viewer, paint = open_canvas(args.model, "invasion", _SIDE, 0)
     painter = paint.painter
-    wait_for(lambda: painter.model is not None)
-    example = "invasion" if "10" in painter.model.name else "moderate"
-    painter.new_canvas(prepare.example(example, (_SIDE, _SIDE), painter.model, 0))
-    wait_for(lambda: not painter.is_drawing)
     grade = GradeDock(viewer)
     viewer.window.add_dock_widget(grade, name="Slide between grades", area="right", tabify=True)
     spin(1)
@@ -51,13 +40,7 @@ def main() -> None:
     drag(slider, [slider.place_of(args.share * step / 40).toPoint() for step in range(41)])
     wait_for(lambda: not painter.is_drawing)
     viewer.reset_view()
-    spin(1)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    viewer.screenshot(str(args.output), canvas_only=False, flash=False)
-    print(f"wrote {args.output}")
-    for dock in (grade, paint):
-        dock.shut_down()
-    viewer.close()
+    keep(viewer, args.output, (grade, paint))
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dockpicture import keep, open_canvas
 from hands import drag, spin, wait_for
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 IMAGES = Path(__file__).parent / "images"
-SIZE = (1500, 940)
 _SIDE = 640  # px of the canvas
 
 
@@ -38,21 +38,10 @@ def main() -> None:
     parser.add_argument("--model", default="colon-10class")
     parser.add_argument("--output", type=Path, default=IMAGES / "map-window.png")
     args = parser.parse_args()
-    import napari
-
-    from napari_histosynth.ui import prepare
     from napari_histosynth.ui.atlas import AtlasDock
-    from napari_histosynth.ui.paint import PaintDock
 
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(*SIZE)
-    paint = PaintDock(viewer, args.model)
-    viewer.window.add_dock_widget(paint, name="Paint tissue", area="right")
+    viewer, paint = open_canvas(args.model, "dysplasia", _SIDE, 3)
     painter = paint.painter
-    wait_for(lambda: painter.model is not None)
-    example = "dysplasia" if "10" in painter.model.name else "moderate"
-    painter.new_canvas(prepare.example(example, (_SIDE, _SIDE), painter.model, 3))
-    wait_for(lambda: not painter.is_drawing)
     atlas = AtlasDock(viewer)
     viewer.window.add_dock_widget(atlas, name="Map of looks", area="right", tabify=True)
     wait_for(lambda: not atlas.tasks.is_busy)
@@ -75,13 +64,7 @@ def main() -> None:
     wait_for(lambda: not painter.is_drawing)
     QTest.mouseMove(surface, at(high[1]))
     wait_for(lambda: not atlas.thumbs.maker.is_busy)
-    spin(1)
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    viewer.screenshot(str(args.output), canvas_only=False, flash=False)
-    print(f"wrote {args.output}")
-    for dock in (atlas, paint):
-        dock.shut_down()
-    viewer.close()
+    keep(viewer, args.output, (atlas, paint))
 
 
 if __name__ == "__main__":
