@@ -96,6 +96,7 @@ class DiscriminatorSection(Section):
     fine_widths: tuple[int, ...] = (24, 32, 48)
     fine_crop: int = 64
     instance_norm: tuple[bool, bool] = (True, False)
+    grade: bool = False  # told the grade beside the labels; needs data.grades
 
 
 class LoopSection(Section):
@@ -134,6 +135,8 @@ class PaintConfig(Section):
     def _grades_are_known(self) -> Self:
         if self.loss.grade and not self.data.grades:
             raise ValueError("loss.grade needs data.grades, which says what each grade counts")
+        if self.discriminator.grade and not self.loss.grade:
+            raise ValueError("discriminator.grade needs loss.grade, which makes latents tell a grade")
         return self
 
 

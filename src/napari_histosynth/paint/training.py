@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 SETTLING_BATCHES = 24
 #: Looks that a model ships, the best of four times as many.
 KNOWN_LOOKS = 64
+#: Planes beside the labels by which discriminators are told a grade.
+GRADE_PLANES = 2
 #: Glass is not darker than the first, tissue seldom brighter than the second, in [-1, 1].
 DULL, BLANK = 0.65, 0.85
 
@@ -69,8 +71,9 @@ class PaintTraining:
         self.generator = make_generator(config, scheme)
         self.encoder = StyleEncoder(self.generator.style_size)
         shape = config.discriminator
+        told = GRADE_PLANES if shape.grade else 0
         self.discriminator = MultiScaleDiscriminator(
-            scheme.n_classes, shape.widths, shape.fine_widths, shape.fine_crop, shape.instance_norm
+            scheme.n_classes + told, shape.widths, shape.fine_widths, shape.fine_crop, shape.instance_norm
         )
         vgg19 = find_vgg19(config.loss.vgg19)
         self.vgg19 = None if vgg19 is None else PerceptualLoss(vgg19)
@@ -133,7 +136,8 @@ class PaintTraining:
             latent = torch.cat([_with_stain(latent, stain), random])
             drawn = self.generator(labels, latent)
             inner = _inside(labels, self.sampler.margin)
-            judged = self.discriminator(torch.cat([image, drawn]), torch.cat([inner, inner]))
+            known = self._told_with(inner, batch, latent[encoded:])
+            judged = self.discriminator(torch.cat([image, drawn]), torch.cat(known))
             verdicts = [verdict.float().split(n) for verdict, _ in judged]
             discriminator_loss = _mean(self._discriminator_loss(*verdict) for verdict in verdicts)
             adversarial = _mean(self._generator_loss(of_drawn) for _, of_drawn in verdicts)
@@ -161,6 +165,21 @@ class PaintTraining:
             "kl": kl,
         } | {name: missed for name, (_, missed) in taught.items()}
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _told_with(self, labels: Tensor, batch: Mapping[str, Any], random: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what discriminators are told of real and of drawn crops: labels, and the grade if asked for.
+
+        A grader rewards whatever it takes for a grade, and a generator finds cheaper ways to please it than
+        tissue of that grade. A discriminator that is told the grade compares with real tissue of that grade.
+        """
+        grader = self.aids.get("grade")
+        if not self.config.discriminator.grade or not isinstance(grader, Grader):
+            return labels, labels
+        grade = torch.from_numpy(batch["grade"]).to(labels.device)
+        with torch.no_grad():
+            asked = grader.tell(random[:, : grader.style_size]).clamp(0, 1)
+        drawn = torch.cat([grade[: len(grade) - len(asked)], asked])
+        return graded_planes(labels, grade), graded_planes(labels, drawn)
 
     def settled(self, fabric: Fabric) -> nn.ModuleDict:
         """Return a copy of the averaged networks, ready to draw.
@@ -319,6 +338,14 @@ def margin_of(generator: nn.Module) -> int:
 def shown_side(generator: nn.Module) -> int:
     """Return the side in pixels of the pictures on a sheet of samples."""
     return 256 if isinstance(generator, LocalGenerator) else cast("PaperGenerator", generator).size
+
+
+def graded_planes(labels: Tensor, grade: Tensor) -> Tensor:
+    """Append two planes to labels (n, k, y, x): the grades (n,), -1 to 1, and whether they are known."""
+    known = ~torch.isnan(grade)
+    planes = torch.stack([torch.where(known, 2 * grade - 1, torch.zeros_like(grade)), known.float()], 1)
+    planes = planes.to(labels.dtype)[:, :, None, None].expand(-1, -1, *labels.shape[-2:])
+    return torch.cat([labels, planes], 1)
 
 
 def tensors(batch: Mapping[str, Any], n_classes: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
