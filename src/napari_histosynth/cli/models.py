@@ -11,7 +11,7 @@ import typer
 from napari_histosynth.cli.console import complain, help_text, remark, results, say, waiting
 
 app = typer.Typer(
-    help=help_text("""The models that draw H&E or label it: list, show, verify, import.
+    help=help_text("""The models that draw H&E, label it or stain it: list, show, verify, import.
 
 A model is a folder with model.toml, weights.safetensors and card.md. It is found by name in
 $HISTOSYNTH_MODELS, in your own folder of models and in the package, and anywhere by its path."""),
@@ -77,13 +77,13 @@ def list_command() -> None:
     for folder in list_models(on_error=lambda _path, error: complain(str(error))):
         facts = folder.summary()
         try:
-            classes = str(folder.scheme().n_classes - 1)
+            classes = str(folder.scheme().n_classes - 1) if folder.card.scheme else ""
         except ModelError:
             classes = "?"
         table.add_row(
             folder.name,
             folder.card.title,
-            "draws" if folder.card.draws else "labels",
+            "draws" if folder.card.draws else "stains" if folder.card.stains else "labels",
             f"{folder.card.system} ({folder.card.preset})",
             f"{folder.card.um_per_px:g}",
             folder.card.scheme,
@@ -110,12 +110,13 @@ def show(name: ModelName) -> None:
 
     folder = find_model(name)
     card, facts = folder.card, folder.summary()
-    scheme = folder.scheme()
+    scheme = f"{card.scheme}: {', '.join(folder.scheme().names)}" if card.scheme else None
     rows: dict[str, object] = {
         "name": card.name,
         "title": card.title,
         "system": f"{card.system}, {card.preset} preset",
-        "scheme": f"{card.scheme}: {', '.join(scheme.names)}",
+        "scheme": scheme,
+        "stains": " and ".join(card.stains),
         "scale": f"{card.um_per_px:g} um/px",
         "latent size": card.latent_size or None,
         "grades": ", ".join(place_names(folder)),
@@ -164,6 +165,10 @@ def verify(
                     from napari_histosynth.paint.model import load_model
 
                     load_model(folder.path, device="cpu", precision="fp32")
+                elif folder.card.stains:
+                    from napari_histosynth.stain.model import load_stain_model
+
+                    load_stain_model(folder.path, device="cpu", precision="fp32")
                 else:
                     from napari_histosynth.paint.segment import load_segmenter
 

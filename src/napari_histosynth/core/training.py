@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_histosynth.core.atomic import atomic_path
+from napari_histosynth.core.device import choose_device, choose_precision
 from napari_histosynth.core.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class LoopSettings:
     device : str
         "auto", "cpu", "cuda" or "mps".
     precision : str
-        "bf16-mixed" or "32-true".
+        "bf16-mixed", "32-true", or "auto": the first where the hardware multiplies bf16, which is 2.5 to 3.5
+        times faster; elsewhere it is many times slower.
     threads : int
         CPU threads, 0 for torch's own choice.
     seed : int
@@ -70,7 +72,7 @@ class LoopSettings:
     sheet_every: int = 1000
     log_every: int = 10
     device: str = "auto"
-    precision: str = "bf16-mixed"
+    precision: str = "auto"
     threads: int = 0
     seed: int = 0
 
@@ -261,8 +263,12 @@ def make_fabric(settings: LoopSettings) -> Fabric:
         torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     accelerator = {"cuda": "gpu"}.get(settings.device, settings.device)
+    precision = settings.precision
+    if precision == "auto":
+        fast = choose_precision("auto", choose_device(settings.device)) == torch.bfloat16
+        precision = "bf16-mixed" if fast else "32-true"
     try:
-        return Fabric(accelerator=accelerator, devices=1, precision=settings.precision)  # type: ignore[arg-type]
+        return Fabric(accelerator=accelerator, devices=1, precision=precision)  # type: ignore[arg-type]
     except Exception as error:
         raise TrainingError(
             f"Cannot train on {settings.device!r} in {settings.precision!r}: {error}"

@@ -15,8 +15,9 @@ from napari_histosynth.core.errors import ModelError
 
 Style = npt.NDArray[np.float32]
 
-#: How far beyond both ends of a way tissue may be drawn; past it, colors and textures come apart.
-BEYOND = 0.5
+#: How far beyond both ends of a way tissue may be drawn. Named places tell their grade to the full already: a
+#: quarter of the way past them lies no tissue that anyone graded, and farther colors and textures come apart.
+BEYOND = 0.25
 
 
 def between(first: npt.ArrayLike, second: npt.ArrayLike, t: float, *, spherical: bool = False) -> Style:

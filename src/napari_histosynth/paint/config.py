@@ -107,7 +107,7 @@ class LoopSection(Section):
     crop: int = Field(192, gt=0)
     checkpoint_every: int = Field(250, gt=0)
     sheet_every: int = Field(1000, ge=0)
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
+    precision: Literal["auto", "bf16-mixed", "32-true"] = "auto"
     seed: int = 0
 
 

@@ -4,141 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_histosynth.core.atomic import atomic_path
-from napari_histosynth.core.errors import LabelMapError, ModelError
-from napari_histosynth.paint.lookmap import LookMap, Place
-from napari_histosynth.paint.lookregions import Regions
+from napari_histosynth.core.errors import ModelError
+from napari_histosynth.paint.lookmap import Place
+from napari_histosynth.paint.lookplan import DEFAULT_WIDTH_UM as DEFAULT_WIDTH_UM
+from napari_histosynth.paint.lookplan import MOST_LOOKS as MOST_LOOKS
+from napari_histosynth.paint.lookplan import ClassStrengths as ClassStrengths
+from napari_histosynth.paint.lookplan import LookPlan as LookPlan
+from napari_histosynth.paint.lookplan import NamedLook as NamedLook
+from napari_histosynth.paint.strengthmap import strengths_by_name
 
 if TYPE_CHECKING:
     from napari_histosynth.core.tissue import TissueScheme
     from napari_histosynth.paint.model import PaintModel
 
-#: Looks that a map has at most: more colors cannot be told apart.
-MOST_LOOKS = 24
-DEFAULT_WIDTH_UM = 150.0
-
 _FORMAT = "histosynth-looks-1"
 _GOLDEN = 0.618034  # hues in steps of the golden section stay apart however many there are
-
-
-@dataclass(frozen=True, eq=False)
-class NamedLook:
-    """A look with a name, and where it is from.
-
-    Attributes
-    ----------
-    latent : ndarray
-        float32 (d,).
-    name : str
-        For people.
-    seed : int or None
-        Seed that the latent was drawn from, if it was.
-    picture : str or None
-        Name of the H&E picture that it was read from, if it was.
-    """
-
-    latent: npt.NDArray[np.float32]
-    name: str = ""
-    seed: int | None = None
-    picture: str | None = None
-
-    @classmethod
-    def of_seed(cls, model: PaintModel, seed: int, name: str = "") -> NamedLook:
-        """Return the look that a model draws from a seed."""
-        return cls(model.sample_latent(seed), name or f"seed {seed}", seed)
-
-
-@dataclass(frozen=True, eq=False)
-class LookPlan:
-    """Which looks a canvas has where; :meth:`build` makes the map of latents from it.
-
-    Attributes
-    ----------
-    um_per_px : float
-        Scale of the positions and of the regions.
-    looks : tuple of NamedLook
-        Looks 1, 2, ...; up to :data:`MOST_LOOKS`.
-    places : tuple of Place
-        Points that carry looks.
-    regions : ndarray or None
-        uint8 (y, x), the size of the canvas: 0 for its own look, n for look n.
-    width_um : float
-        Over which distance one look gives way to another.
-    own : NamedLook or None
-        The canvas's own look, where the plan says it.
-    """
-
-    um_per_px: float
-    looks: tuple[NamedLook, ...] = ()
-    places: tuple[Place, ...] = ()
-    regions: npt.NDArray[np.uint8] | None = field(default=None, repr=False)
-    width_um: float = DEFAULT_WIDTH_UM
-    own: NamedLook | None = None
-
-    def build(self, model: PaintModel, own: npt.NDArray[np.float32], shape: tuple[int, int]) -> LookMap:
-        """Make the map of latents for a canvas.
-
-        Parameters
-        ----------
-        model : PaintModel
-            What draws; a local one.
-        own : ndarray
-            float32 (d,), the canvas's own look.
-        shape : tuple of int
-            Height and width of the canvas at the model's scale. Positions and regions follow if the plan is
-            at another scale.
-
-        Raises
-        ------
-        ModelError
-            If the model has one latent for all of a canvas.
-        LabelMapError
-            If the regions are of another size.
-        """
-        from napari_histosynth.paint.network import LocalGenerator
-
-        if not isinstance(model.generator, LocalGenerator):
-            raise ModelError(
-                f"The model {model.name!r} has one look for all of a canvas; choose a model of the preset "
-                "'local'."
-            )
-        fitted = self.fitted(model.um_per_px, shape)
-        stride = model.generator.stride
-        regions = None
-        if fitted.regions is not None:
-            regions = Regions(fitted.regions, stride, self.width_um / model.um_per_px)
-        return LookMap(
-            own,
-            [look.latent for look in self.looks],
-            places=fitted.places,
-            regions=regions,
-            width_um=self.width_um,
-            um_per_px=model.um_per_px,
-            stride=stride,
-        )
-
-    def fitted(self, um_per_px: float, shape: tuple[int, int]) -> LookPlan:
-        """Return the plan at another scale, for a canvas of a given height and width.
-
-        Raises
-        ------
-        LabelMapError
-            If the regions are of another size.
-        """
-        factor = self.um_per_px / um_per_px
-        places = tuple(
-            replace(at, y=(at.y + 0.5) * factor - 0.5, x=(at.x + 0.5) * factor - 0.5) for at in self.places
-        )
-        regions = None if self.regions is None else _fitted(self.regions, shape, factor)
-        return replace(self, um_per_px=um_per_px, places=places, regions=regions)
 
 
 def look_color(number: int) -> str:
@@ -193,6 +80,11 @@ def save_look_plan(path: str | os.PathLike[str], plan: LookPlan, model: PaintMod
     }
     if plan.own is not None:
         record["own"] = _look_record(plan.own)
+    if plan.strengths is not None:
+        record["strengths"] = {
+            "start": _look_record(plan.strengths.start),
+            "classes": plan.strengths.classes,
+        }
     record["looks"] = [_look_record(look) for look in plan.looks]
     record["points"] = [
         {"y": at.y, "x": at.x, "look": at.look, "radius_um": at.radius_um, "share": at.share}
@@ -238,7 +130,8 @@ def read_look_plan(
         raise ModelError(f"The look map {path} cannot be read: {reason}; choose another file.") from None
     except ValidationError as error:
         raise ModelError(f"The look map {path} is not valid: {_fault(error)}.") from None
-    has_latents = any(look.latent is not None for look in [*record.looks, record.own or _Look(seed=0)])
+    all_of_canvas = [record.own, None if record.strengths is None else record.strengths.start]
+    has_latents = any(look.latent is not None for look in [*record.looks, *all_of_canvas] if look is not None)
     if (record.model_sha256 or model.sha256) != model.sha256 or (has_latents and not record.model_sha256):
         made = f"for the model {record.model!r}" if record.model else "without the model's hash"
         raise ModelError(
@@ -260,7 +153,8 @@ def read_look_plan(
     scale = record.um_per_px or um_per_px or model.um_per_px
     places = tuple(Place(**point.model_dump()) for point in record.points)
     own = None if record.own is None else _named(record.own, model, path)
-    return LookPlan(scale, looks, places, regions, record.width_um, own)
+    strengths = None if record.strengths is None else _strengths(record, model, path)
+    return LookPlan(scale, looks, places, regions, record.width_um, own, strengths)
 
 
 class _Look(BaseModel):
@@ -286,6 +180,15 @@ class _Point(BaseModel):
     share: float = Field(default=1.0, ge=0, le=1)
 
 
+class _Strengths(BaseModel):
+    """Strengths by class in the file."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    start: _Look
+    classes: dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+
 class _File(BaseModel):
     """The file."""
 
@@ -297,6 +200,7 @@ class _File(BaseModel):
     um_per_px: float | None = Field(default=None, gt=0)
     width_um: float = Field(default=DEFAULT_WIDTH_UM, ge=0)
     own: _Look | None = None
+    strengths: _Strengths | None = None
     looks: list[_Look] = Field(default_factory=list, max_length=MOST_LOOKS)
     points: list[_Point] = Field(default_factory=list)
     regions: str | None = None
@@ -336,6 +240,20 @@ def _named(look: _Look, model: PaintModel, path: Path) -> NamedLook:
     raise ModelError(f"A look of {path} says neither seed nor latent nor picture; give it one of them.")
 
 
+def _strengths(record: _File, model: PaintModel, path: Path) -> ClassStrengths:
+    """Return the strengths by class of a file that has some."""
+    assert record.strengths is not None
+    if record.own is None:
+        raise ModelError(
+            f"The look map {path} has strengths by class but no 'own' look they lead to; add it."
+        )
+    try:
+        strengths_by_name(record.strengths.classes, model.scheme.names)
+    except ModelError as error:
+        raise ModelError(f"The look map {path} does not fit {model.name!r}: {error}") from error
+    return ClassStrengths(_named(record.strengths.start, model, path), dict(record.strengths.classes))
+
+
 def _look_record(look: NamedLook) -> dict[str, Any]:
     """Return a look as the file holds it: its seed if that is enough, else the latent."""
     record: dict[str, Any] = {"name": look.name}
@@ -345,21 +263,3 @@ def _look_record(look: NamedLook) -> dict[str, Any]:
         record["picture"] = look.picture
     # the shortest digits that give the same float32 again
     return {**record, "latent": [float(str(value)) for value in np.asarray(look.latent, np.float32)]}
-
-
-def _fitted(regions: npt.NDArray[np.uint8], shape: tuple[int, int], factor: float) -> npt.NDArray[np.uint8]:
-    """Return regions in the size of a canvas, or say that they are of another one."""
-    if regions.shape == shape:
-        return regions
-    expected = tuple(side * factor for side in regions.shape)
-    if any(abs(one - other) > 1 + factor for one, other in zip(expected, shape, strict=True)):
-        raise LabelMapError(
-            f"The map of regions is {regions.shape[1]} x {regions.shape[0]} px, which is not the size of the "
-            f"canvas ({round(shape[1] / factor)} x {round(shape[0] / factor)} px at that scale); make it "
-            "that size."
-        )
-    rows, columns = (
-        np.minimum((np.arange(to) * (of / to) + of / to / 2).astype(int), of - 1)
-        for of, to in zip(regions.shape, shape, strict=True)
-    )
-    return regions[np.ix_(rows, columns)]

@@ -92,7 +92,8 @@ def render_labels(
         Chooses the look; ``seed`` by default.
     looks : LookPlan, optional
         Looks at places and in regions of the label map; see :mod:`napari_histosynth.paint.lookfile`. The
-        look that they lie on is ``latent`` or that of ``latent_seed``, else what the plan says.
+        look that they lie on is ``latent`` or that of ``latent_seed``, else what the plan says, with its
+        strengths by class.
     add_nuclei : bool
         Whether to scatter nuclei into a map whose scheme has none, if the model's has. Without, the
         model is left to draw tissue without marked nuclei.
@@ -170,11 +171,13 @@ def _canvas(
         return Canvas(model, labels, latent=latent, seed=seed, latent_seed=latent_seed)
     if latent is None and latent_seed is None and looks.own is not None:
         latent, latent_seed = looks.own.latent, looks.own.seed
-    elif latent is None:
-        latent_seed = seed if latent_seed is None else latent_seed
-        latent = model.sample_latent(latent_seed)
+    else:
+        looks = replace(looks, strengths=None)  # they lead to the plan's own look, not to another one
+        if latent is None:
+            latent_seed = seed if latent_seed is None else latent_seed
+            latent = model.sample_latent(latent_seed)
     height, width = labels.shape
-    field = looks.build(model, latent, (height, width))
+    field = looks.build(model, latent, (height, width), labels)
     return Canvas(model, labels, latent=field, seed=seed, latent_seed=latent_seed)
 
 

@@ -228,7 +228,7 @@ def load_segmenter(
         If the device or precision is not to be had.
     """
     folder = find_model(name_or_path)
-    if folder.card.draws:
+    if folder.card.system != "segmenter":
         raise ModelError(
             f"{folder.where} draws H&E and cannot label it; choose a segmenter, such as "
             f"{DEFAULT_SEGMENTER!r}."

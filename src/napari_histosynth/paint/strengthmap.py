@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -77,6 +77,37 @@ class Strengths:
         pixels = self._table[mirrored(self.labels, window.refine(stride))]
         cells = pixels.reshape(window.height, stride, window.width, stride).sum(axis=(1, 3))
         return np.asarray(cells / (stride * stride * _UNIT), np.float32)
+
+
+def strengths_by_name(wanted: Mapping[str, float], names: Sequence[str]) -> tuple[float, ...]:
+    """Return the strength of each class of a scheme.
+
+    Parameters
+    ----------
+    wanted : mapping of str to float
+        Strengths, 0 to 1, by a class's name; a beginning of names stands for all classes that have it, as
+        "epithelium" does for "epithelium (mature)", unless one has just that name. What comes later counts.
+    names : sequence of str
+        Of the classes, in order.
+
+    Returns
+    -------
+    tuple of float
+        One for each class; 0 for those that nothing is said of: they stay at the beginning.
+
+    Raises
+    ------
+    ModelError
+        If a name is that of no class.
+    """
+    found = dict.fromkeys(names, 0.0)
+    for given, strength in wanted.items():
+        known = [name for name in names if name.casefold() == given.casefold()]
+        known = known or [name for name in names if given and name.casefold().startswith(given.casefold())]
+        if not known:
+            raise ModelError(f"No class is named or begins with {given!r}; there are {', '.join(names)}.")
+        found |= dict.fromkeys(known, float(strength))
+    return tuple(found.values())
 
 
 class StrengthMap(LookMap):

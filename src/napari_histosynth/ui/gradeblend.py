@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from napari_histosynth.latent.space import BEYOND
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     Blend = list[tuple[float, Look]]
 
-#: Share of the way between two looks that are drawn.
-STEP = 0.5
+#: Shares of the way whose looks are drawn, so that those between can be mixed.
+DRAWN = (-BEYOND, 0.0, 0.5, 1.0, 1 + BEYOND)
 
 
 def blend_for(
@@ -40,9 +40,9 @@ def blend_for(
 
 def blend_along(desk: GradeDesk) -> Blend:
     """Return the looks before and after a share of the way, and how much of each."""
-    low = min(math.floor(desk.share / STEP) * STEP, 1 + BEYOND - STEP)
-    share = (desk.share - low) / STEP
-    return [(1 - share, desk.look(low)), (share, desk.look(low + STEP))]
+    low, high = next(pair for pair in pairwise(DRAWN) if desk.share <= pair[1])
+    share = (desk.share - low) / (high - low)
+    return [(1 - share, desk.look(low)), (share, desk.look(high))]
 
 
 def blend_of_corners(desk: GradeDesk, names: tuple[str, ...], weights: tuple[float, ...]) -> Blend:

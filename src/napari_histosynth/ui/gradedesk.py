@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
@@ -40,7 +40,7 @@ class GradeDesk(GradePlaces):
     ends : tuple of str
         Names of the places that the way leads from and to; empty where there is none.
     share : float
-        Where on the way one is: 0 at its beginning, 1 at its end, up to 0.5 outside.
+        Where on the way one is: 0 at its beginning, 1 at its end, up to 0.25 outside.
     spherical : bool
         Whether the way is a great circle.
     strengths : dict of int to float
@@ -93,7 +93,7 @@ class GradeDesk(GradePlaces):
         Parameters
         ----------
         t : float, optional
-            -0.5 to 1.5.
+            -0.25 to 1.25.
 
         Returns
         -------
@@ -127,7 +127,7 @@ class GradeDesk(GradePlaces):
             self._style(t) if style is None else style,
             self._stain,
             name=self.caption(t),
-            start=self._style(0.0) if (way := self.way()) is None else way.at(0),
+            start=self._start(),
             strengths=tuple(known.get(index, 1.0) for index in range(model.scheme.n_classes)),
         )
         return replace(self.painter.looks.present, given=given)
@@ -156,7 +156,7 @@ class GradeDesk(GradePlaces):
         Parameters
         ----------
         t : float
-            -0.5 to 1.5; what lies outside is taken to the nearest.
+            -0.25 to 1.25; what lies outside is taken to the nearest.
         dragging : bool
             Whether another follows at once: only a preview is shown then, and it is no step of *Back*.
         """
@@ -306,18 +306,18 @@ class GradeDesk(GradePlaces):
         model = self._needs_model()
         return self.painter.looks.present.latent(model)[: model.style_size]
 
+    def _start(self) -> Numbers:
+        """Return the style that classes of strength 0 keep."""
+        if self._carried is not None and self._carried.start is not None:
+            return self._carried.start
+        return self._style(0.0) if (way := self.way()) is None else way.at(0)
+
     def _take(self, style: npt.ArrayLike | None, name: str, stain: npt.ArrayLike | None) -> None:
         """Hold a style and perhaps a stain, both checked before either is taken."""
         model = self._needs_model()
         carried = None
         if style is not None:
-            numbers = np.array(style, np.float32)
-            if numbers.shape != (model.style_size,) or not np.isfinite(numbers).all():
-                raise ModelError(
-                    f"A style of {model.name!r} is {model.style_size} finite numbers, not an array of shape "
-                    f"{numbers.shape}."
-                )
-            carried = Carried(numbers, name)
+            carried = Carried(_numbers(style, model.style_size, f"A style of {model.name!r}"), name)
         if stain is not None:
             self._take_stain(stain)
         self._carried, self._corners = carried, None
@@ -325,12 +325,8 @@ class GradeDesk(GradePlaces):
     def _take_stain(self, stain: npt.ArrayLike | None) -> None:
         model = self._needs_model()
         size = model.latent_size - model.style_size
-        numbers = None if stain is None or size == 0 else np.array(stain, np.float32)
-        if numbers is not None and (numbers.shape != (size,) or not np.isfinite(numbers).all()):
-            raise ModelError(
-                f"A stain of {model.name!r} is {size} finite numbers, not an array of shape {numbers.shape}."
-            )
-        self._stain = numbers
+        known = stain is not None and size > 0
+        self._stain = _numbers(stain, size, f"A stain of {model.name!r}") if known else None
 
     def _follow(self, *, dragging: bool = False) -> None:
         """Let the canvas take on what has changed, if it shows a place of the way already."""
@@ -363,9 +359,11 @@ class GradeDesk(GradePlaces):
             if given in self._left:
                 self._restore(self._left[given])
             elif given is not None:  # another dock gave it: go on from there
-                self._carried, self._corners = Carried(unpacked(given.style), given.name), None
+                start = unpacked(given.start) if given.strengths else None
+                self._carried, self._corners = Carried(unpacked(given.style), given.name, start), None
                 self._stain = None if given.stain is None else unpacked(given.stain)
-                self.share, self.strengths = 0.0, {}
+                self.share = 0.0
+                self.strengths = {value: one for value, one in enumerate(given.strengths) if one < 1}
         self._shown = given
         self.moved.emit()
 
@@ -375,13 +373,9 @@ class GradeDesk(GradePlaces):
         )
 
     def _restore(self, state: GradeState) -> None:
-        self.ends, self.share, self.spherical, self.strengths = (
-            state.ends,
-            state.share,
-            state.spherical,
-            state.strengths,
-        )
-        self._carried, self._corners, self._stain = state.carried, state.corners, state.stain
+        self.ends, self.share, self.spherical = state.ends, state.share, state.spherical
+        self.strengths, self._stain = state.strengths, state.stain
+        self._carried, self._corners = state.carried, state.corners
 
     def _forget(self) -> None:
         """Let go of what belongs to the model before."""
@@ -396,3 +390,11 @@ class GradeDesk(GradePlaces):
             self.ends = outer_grades(anchors)
         super()._have(anchors)
         self.moved.emit()
+
+
+def _numbers(given: Any, size: int, what: str) -> Numbers:
+    """Return so many finite numbers as float32 (size,), or say that they are something else."""
+    numbers = np.array(given, np.float32)
+    if numbers.shape != (size,) or not np.isfinite(numbers).all():
+        raise ModelError(f"{what} is {size} finite numbers, not an array of shape {numbers.shape}.")
+    return numbers

@@ -21,14 +21,14 @@ _GRAY: Color = (140, 140, 140)
 
 
 class GradeSlider(QAbstractSlider):
-    """A slider from half a way before the first to half a way past the second end.
+    """A slider from a quarter of the way before the first to a quarter past the second end.
 
     Arrow keys go a hundredth of the way, page keys a tenth, Home and End to its ends.
 
     Attributes
     ----------
     gone : Signal of float and bool
-        Share of the way that was chosen, -0.5 to 1.5, and whether more is about to follow: the mouse is down,
+        Share of the way that was chosen, -0.25 to 1.25, and whether more is about to follow: the mouse is down,
         or a key was pressed just now.
     """
 

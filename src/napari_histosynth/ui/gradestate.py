@@ -18,10 +18,22 @@ _HERE = 0.0005  # share of the way from which on one is elsewhere: half of what 
 
 @dataclass(frozen=True, eq=False)
 class Carried:
-    """A style that the way is applied to, and what it is called."""
+    """A style that the way is applied to, and what it is called.
+
+    Attributes
+    ----------
+    style : ndarray
+        float32 (d,).
+    name : str
+        For people.
+    start : ndarray or None
+        float32 (d,), what classes of strength 0 keep, where that is not the style itself: of a look that came
+        with strengths by class.
+    """
 
     style: Numbers
     name: str
+    start: Numbers | None = None
 
 
 @dataclass(frozen=True, eq=False)

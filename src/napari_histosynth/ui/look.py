@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from napari_histosynth.paint.lookfile import NamedLook
+    from napari_histosynth.paint.lookfile import ClassStrengths, NamedLook
     from napari_histosynth.paint.model import PaintModel
 
 HIGHEST_SEED = 2**31 - 1
@@ -120,11 +120,34 @@ class Look:
             return NamedLook.of_seed(model, self.latent_seed)
         return NamedLook(self.latent(model), given.name or "given style")
 
-    def taken(self, own: NamedLook, model: PaintModel) -> Look:
+    def by_class(self, model: PaintModel) -> ClassStrengths | None:
+        """Return how much of the way to it each class goes; None if that is all of it."""
+        from napari_histosynth.paint.lookfile import ClassStrengths, NamedLook
+
+        given, start = self.style_for(model), self.start(model)
+        if given is None or start is None:
+            return None
+        classes = dict(zip(model.scheme.names, given.strengths, strict=True))
+        return ClassStrengths(NamedLook(start, "beginning"), classes)
+
+    def taken(self, own: NamedLook, model: PaintModel, by_class: ClassStrengths | None = None) -> Look:
         """Return the look that a file names for all of a canvas, with this one's texture."""
-        if own.seed is not None:
-            return Look(own.seed, self.seed)
-        return replace(self, given=GivenStyle.of_latent(model, own.latent, own.name))
+        if by_class is None:
+            if own.seed is not None:
+                return Look(own.seed, self.seed)
+            return replace(self, given=GivenStyle.of_latent(model, own.latent, own.name))
+        from napari_histosynth.paint.strengthmap import strengths_by_name
+
+        size = model.style_size
+        given = GivenStyle.of(
+            model,
+            own.latent[:size],
+            own.latent[size:],
+            name=own.name,
+            start=by_class.start.latent[:size],
+            strengths=strengths_by_name(by_class.classes, model.scheme.names),
+        )
+        return replace(self, given=given)
 
     def note(self, model: PaintModel) -> dict[str, Any]:
         """Return what a record of provenance says of a given style, so that it can be drawn again."""

@@ -200,9 +200,9 @@ class LookMapper(QObject):
     def _plan(self, model: PaintModel) -> LookPlan:
         """Return the looks, where they are, and the canvas's own."""
         regions = None if self.regions is None else np.array(self.regions.data)
-        own = self.painter.looks.present.named(model)
-        looks = tuple(self.looks.entries)
-        return LookPlan(model.um_per_px, looks, self._places(), regions, self.width_um, own)
+        look, looks = self.painter.looks.present, tuple(self.looks.entries)
+        own, by_class = look.named(model), look.by_class(model)
+        return LookPlan(model.um_per_px, looks, self._places(), regions, self.width_um, own, by_class)
 
     def open(self, path: str | Path, um_per_px: float | None = None, *, placing: bool = True) -> None:
         """Lay the looks of a file on the canvas, in place of those that are there.
@@ -257,7 +257,7 @@ class LookMapper(QObject):
             looklayers.put_places(self.points, plan.places)
             self.points.mode = "select"
         if plan.own is not None and self.painter.model is not None:
-            look = self.painter.looks.present.taken(plan.own, self.painter.model)
+            look = self.painter.looks.present.taken(plan.own, self.painter.model, plan.strengths)
             self.painter.choose_look(look)
         self._push()
         self.changed.emit()

@@ -12,6 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from napari_histosynth.core.errors import ModelError
 
 
+#: The presets of each system.
+_PRESETS = {
+    "shi-gan": ("local", "paper"),
+    "segmenter": ("unet",),
+    "stain": ("compact", "paper", "resnet"),
+}
+
+
 class ModelCard(BaseModel):
     """The contents of ``model.toml``; frozen, change one with ``card.model_copy(update=...)``.
 
@@ -20,16 +28,20 @@ class ModelCard(BaseModel):
     name : str
         What the model is called: letters, digits, dots, hyphens and underscores.
     system : str
-        What it does: "shi-gan" draws H&E from label maps, "segmenter" makes label maps of H&E.
+        What it does: "shi-gan" draws H&E from label maps, "segmenter" makes label maps of H&E, "stain" draws
+        a picture in another stain.
     preset : str
         "local" (every pixel depends on a known neighborhood) or "paper" (the released architecture); of a
-        segmenter "unet".
+        segmenter "unet"; of a model of stains "compact", "paper" or "resnet".
     scheme : str
-        Tissue scheme of its labels: a built-in name, or a TOML file that lies beside the card.
+        Tissue scheme of its labels: a built-in name, or a TOML file that lies beside the card; empty of a
+        model of stains, which knows no labels.
+    stains : tuple of str
+        Of a model of stains, the two that it turns into one another: ``("H&E", "Ki-67")``.
     um_per_px : float
         Micrometers per pixel of its pictures, above 0.
     latent_size : int
-        Components of the latent, at least 1; 0 of a segmenter, which has none.
+        Components of the latent, at least 1; 0 of a segmenter or a model of stains, which have none.
     architecture : dict
         Keyword arguments of the network, over its preset's own. ``n_classes`` stands here where the network
         takes more label channels than the scheme has classes; the surplus channels are zero.
@@ -52,9 +64,10 @@ class ModelCard(BaseModel):
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str = ""
-    system: Literal["shi-gan", "segmenter"] = "shi-gan"
-    preset: Literal["local", "paper", "unet"]
-    scheme: str = Field(min_length=1)
+    system: Literal["shi-gan", "segmenter", "stain"] = "shi-gan"
+    preset: Literal["local", "paper", "unet", "compact", "resnet"]
+    scheme: str = ""
+    stains: tuple[str, ...] = ()
     um_per_px: float = Field(gt=0, allow_inf_nan=False)
     latent_size: int = Field(ge=0)
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
@@ -70,21 +83,37 @@ class ModelCard(BaseModel):
     @field_validator("preset")
     @classmethod
     def _preset_of_system(cls, preset: str, info: ValidationInfo) -> str:
-        if "system" in info.data and (preset == "unet") != (info.data["system"] == "segmenter"):
-            raise ValueError('a segmenter has the preset "unet", a model that draws "local" or "paper"')
+        system = info.data.get("system")
+        if system in _PRESETS and preset not in _PRESETS[system]:
+            known = " or ".join(f'"{name}"' for name in _PRESETS[system])
+            raise ValueError(f"the system {system!r} has the preset {known}")
         return preset
+
+    @field_validator("scheme")
+    @classmethod
+    def _scheme_of_system(cls, scheme: str, info: ValidationInfo) -> str:
+        if "system" in info.data and (not scheme) != (info.data["system"] == "stain"):
+            raise ValueError("a model has the scheme of its labels, a model of stains none")
+        return scheme
+
+    @field_validator("stains")
+    @classmethod
+    def _two_stains(cls, stains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "system" in info.data and len(stains) != (2 if info.data["system"] == "stain" else 0):
+            raise ValueError("a model of stains names two, other models none")
+        return stains
 
     @field_validator("latent_size")
     @classmethod
-    def _latent_of_preset(cls, latent_size: int, info: ValidationInfo) -> int:
-        if "preset" in info.data and (latent_size == 0) != (info.data["preset"] == "unet"):
-            raise ValueError("a model that draws has a latent of at least 1, a segmenter one of 0")
+    def _latent_of_system(cls, latent_size: int, info: ValidationInfo) -> int:
+        if "system" in info.data and (latent_size > 0) != (info.data["system"] == "shi-gan"):
+            raise ValueError("a model that draws from labels has a latent of at least 1, others one of 0")
         return latent_size
 
     @property
     def draws(self) -> bool:
-        """Whether the model draws H&E, rather than naming what is in it."""
-        return self.system != "segmenter"
+        """Whether the model draws H&E from label maps, rather than naming what is in it or staining it."""
+        return self.system == "shi-gan"
 
     @classmethod
     def read(cls, path: str | Path) -> ModelCard:
@@ -125,7 +154,9 @@ class ModelCard(BaseModel):
     def to_toml(self) -> str:
         """Return the card as TOML, fields always in the same order and the tables last."""
         fields = self.model_dump(mode="json")
-        return tomli_w.dumps({key: value for key, value in fields.items() if value not in ({}, None)})
+        left_out = [key for key in ("scheme", "stains") if not fields[key]]
+        kept = {key: value for key, value in fields.items() if value not in ({}, None) and key not in left_out}
+        return tomli_w.dumps(kept)
 
 
 def _first_fault(error: ValidationError) -> str:

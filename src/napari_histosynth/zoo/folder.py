@@ -84,6 +84,11 @@ class ModelFolder:
             If the scheme is unknown, or its file missing, malformed or outside of the folder.
         """
         name = self.card.scheme
+        if not name:
+            raise ModelError(
+                f"{self.where} turns {' into '.join(self.card.stains)} and knows no labels; choose a model of "
+                "tissue."
+            )
         if name.endswith(".toml"):
             if Path(name).name != name:
                 raise ModelError(
@@ -112,9 +117,8 @@ class ModelFolder:
             label channels.
         """
         if not self.card.draws:
-            raise ModelError(
-                f"{self.where} makes label maps of H&E and draws none itself; choose a model that draws."
-            )
+            does = "stains pictures" if self.card.stains else "makes label maps of H&E"
+            raise ModelError(f"{self.where} {does} and draws none itself; choose a model that draws.")
         n_classes = self.scheme().n_classes
         arguments = {"n_classes": n_classes, **self.card.architecture}
         if not isinstance(arguments["n_classes"], int) or arguments["n_classes"] < n_classes:
@@ -137,7 +141,7 @@ class ModelFolder:
         """
         if self.card.draws:
             self.generator_arguments()
-        else:
+        elif not self.card.stains:
             self.scheme()
         read_header(self.weights_path, self.where)
         if not self.card.sha256:
@@ -156,7 +160,8 @@ class ModelFolder:
         -------
         dict of str to Tensor
             On the CPU; floating point ones as float32, integers as stored. Names start with ``generator.``,
-            ``encoder.`` or ``latent.``, of a segmenter with ``segmenter.``.
+            ``encoder.`` or ``latent.``, of a segmenter with ``segmenter.``, of a model of stains with
+            ``forward.`` or ``reverse.``.
 
         Raises
         ------
@@ -173,7 +178,7 @@ class ModelFolder:
         -------
         dict
             ``name``, ``title``, ``system``, ``preset``, ``scheme``, ``um_per_px``, ``latent_size``,
-            ``parameters`` (of the generator or segmenter) and ``megabytes`` (10^6, of the weights), both None
+            ``parameters`` (of what it works with) and ``megabytes`` (10^6, of the weights), both None
             where the weights are missing or damaged, ``license``, ``sha256`` and ``path``.
         """
         card = self.card
@@ -189,7 +194,7 @@ class ModelFolder:
                 math.prod(tensor.shape)
                 for name, tensor in header.items()
                 # running statistics are state, not parameters
-                if name.startswith(("generator.", "segmenter."))
+                if name.startswith(("generator.", "segmenter.", "forward.", "reverse."))
                 and ".running_" not in name
                 and tensor.dtype.startswith(("F", "BF"))
             )
