@@ -105,6 +105,19 @@ class ScaledPicture:
         x0, x1 = math.floor(window.x0 / fx), math.ceil(window.x1 / fx)
         return Window(y0, y1, x0, x1).grow(math.ceil(reach * max(1.0, 1 / fy, 1 / fx))).clip(self.shape)
 
+    def at_source(self, window: Window, reach: int) -> Window:
+        """Return the pixels that depend on a window at the other scale, and on ``reach`` px around it."""
+        if self.shape == self.source:
+            return window
+        fy, fx = self._factor
+        around = window.grow(math.ceil(reach * max(1.0, 1 / fy, 1 / fx)) + 1)
+        return Window(
+            math.floor(around.y0 * fy),
+            math.ceil(around.y1 * fy),
+            math.floor(around.x0 * fx),
+            math.ceil(around.x1 * fx),
+        ).clip(self.source)
+
     def read(self, window: Window) -> npt.NDArray[np.uint8]:
         """Return a window at the other scale, uint8 (y, x, 3); it may reach beyond the borders."""
         inside = window.clip(self.shape)
@@ -118,19 +131,30 @@ class ScaledPicture:
 
     def back(self, found: npt.NDArray[np.uint8], where: Window, wanted: Window) -> npt.NDArray[np.uint8]:
         """Return labels of the window ``where`` at the other scale in the pixels of the picture."""
-        fy, fx = self._factor
         labels = np.empty(wanted.shape, np.uint8)
         for part in tile_windows(wanted, _TILE):
             needed = self.at_scale(part, LABEL_REACH)
-            box = (
-                part.x0 / fx - needed.x0,
-                part.y0 / fy - needed.y0,
-                part.x1 / fx - needed.x0,
-                part.y1 / fy - needed.y0,
-            )
             cut = found[needed.relative_to(where).slices]
-            labels[part.relative_to(wanted).slices] = resize_labels(cut, box, part.shape)
+            labels[part.relative_to(wanted).slices] = resize_labels(cut, self._box(part, needed), part.shape)
         return labels
+
+    def picture_back(
+        self, drawn: npt.NDArray[np.uint8], where: Window, wanted: Window
+    ) -> npt.NDArray[np.uint8]:
+        """Return what was drawn of the window ``where`` at the other scale, in the pixels of the picture."""
+        left, top, right, bottom = self._box(wanted, where)
+        box = (max(left, 0.0), max(top, 0.0), min(right, where.width), min(bottom, where.height))
+        return resize_rows(drawn, box, wanted.shape)
+
+    def _box(self, window: Window, where: Window) -> tuple[float, float, float, float]:
+        """Return where a window of the picture lies in one at the other scale: left, top, right, bottom."""
+        fy, fx = self._factor
+        return (
+            window.x0 / fx - where.x0,
+            window.y0 / fy - where.y0,
+            window.x1 / fx - where.x0,
+            window.y1 / fy - where.y0,
+        )
 
     def _pixels(self, window: Window) -> npt.NDArray[np.uint8]:
         """Return pixels of the picture itself."""
