@@ -6,8 +6,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def user_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def user_models(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test an empty user data folder; returns where the user's models would lie (not created)."""
     data = tmp_path_factory.mktemp("user-data")
     monkeypatch.delenv("HISTOSYNTH_MODELS", raising=False)
@@ -102,3 +103,53 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("models") / "tiny", card, tensors, notes="# Tiny\n\nFor tests.\n"
     )
     return folder.path
+
+
+@pytest.fixture(scope="session")
+def write_graded_model() -> Callable[..., Path]:
+    """Return what writes an untrained model with an encoder, the stain apart: folder, train.toml, card."""
+
+    def write(folder: Path, config: str = "", notes: str = "") -> Path:
+        import torch
+
+        from napari_histosynth.paint.encoder import StyleEncoder
+        from napari_histosynth.paint.network import build_generator
+        from napari_histosynth.zoo import ModelCard, write_folder
+
+        torch.manual_seed(0)
+        shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
+        card = ModelCard(
+            name="graded", preset="local", scheme="colon-2", um_per_px=1.0, latent_size=12, architecture=shape
+        )
+        networks = {"encoder": StyleEncoder(3), "generator": build_generator("local", 3, 12, **shape)}
+        tensors = {
+            f"{part}.{name}": value
+            for part, network in networks.items()
+            for name, value in network.state_dict().items()
+        }
+        path = write_folder(folder / "graded", card, tensors, notes=notes).path
+        if config:
+            (path / "train.toml").write_text(config)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_glas() -> Callable[..., Path]:
+    """Return what writes pictures like GlaS: folder, rows of name, patient, grade, picture, mask."""
+
+    def write(folder: Path, rows: Iterable[tuple[str, str, str, Any, Any]]) -> Path:
+        from napari_histosynth.io import save_image
+
+        lines = ["name,patient ID,grade (Sirinukunwattana et al. 2015)"]
+        for name, patient, grade, picture, mask in rows:
+            for kind, pixels in (("images", picture), ("masks", mask)):
+                if pixels is not None:
+                    (folder / kind).mkdir(parents=True, exist_ok=True)
+                    save_image(folder / kind / f"{name}.png", pixels)
+            lines.append(f"{name},{patient},{grade}")
+        (folder / "grades.csv").write_text("\n".join(lines) + "\n")
+        return folder
+
+    return write

@@ -12,18 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 
 from napari_histosynth.core.errors import HistosynthError, TrainingError
 from napari_histosynth.io import read_image, save_image
 from napari_histosynth.latent.anchors import Anchors, anchor_of
-from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.graded import GradedPicture
-from napari_histosynth.paint.network import build_generator
 from napari_histosynth.study.grade import evaluate_grade, get_budget, measure_real
 from napari_histosynth.study.gradematerial import GradeBudget, ends_of, spread_over_patients
 from napari_histosynth.study.gradereport import GradeReport, record_grade
-from napari_histosynth.zoo import ModelCard, find_model, write_folder
+from napari_histosynth.zoo import find_model
 
 CONFIG = """
 [model]
@@ -46,39 +43,25 @@ SIZES = GradeBudget(2, 2, 64, 4, 4, 1, 1, 96, 3, 2)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
-    card = ModelCard(
-        name="graded", preset="local", scheme="colon-2", um_per_px=1.0, latent_size=12, architecture=shape
-    )
-    tensors = {f"encoder.{k}": v for k, v in StyleEncoder(3).state_dict().items()}
-    tensors |= {f"generator.{k}": v for k, v in build_generator("local", 3, 12, **shape).state_dict().items()}
-    path = write_folder(
-        tmp_path_factory.mktemp("m") / "graded", card, tensors, notes="# graded\n\n## Terms\n\nNone.\n"
-    ).path
-    (path / "train.toml").write_text(CONFIG)
-    return path
+def folder(tmp_path_factory: pytest.TempPathFactory, write_graded_model: Callable[..., Path]) -> Path:
+    return write_graded_model(tmp_path_factory.mktemp("m"), CONFIG, "# graded\n\n## Terms\n\nNone.\n")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory, tissue: Callable[..., npt.NDArray[np.uint8]]) -> Path:
+def data(
+    tmp_path_factory: pytest.TempPathFactory,
+    tissue: Callable[..., npt.NDArray[np.uint8]],
+    write_glas: Callable[..., Path],
+) -> Path:
     """Two pictures of each of three patients: one healthy, one poorly differentiated with larger nuclei."""
-    top = tmp_path_factory.mktemp("data") / "glas"
-    for kind in ("images", "masks"):
-        (top / kind).mkdir(parents=True)
-    lines = ["name,patient ID,grade (Sirinukunwattana et al. 2015)"]
+    rows = []
     for number, patient in enumerate("abc"):
         for grade, radius in (("healthy", 4), ("poorly differentiated", 7)):
-            name = f"{patient}-{grade[0]}"
             picture = tissue(radius, seed=10 * number + radius)
-            save_image(top / "images" / f"{name}.png", picture)
-            mask = np.zeros(picture.shape[:2], np.uint8)
+            mask = np.zeros_like(picture)
             mask[:, 20:] = 255
-            save_image(top / "masks" / f"{name}.png", np.repeat(mask[..., None], 3, 2))
-            lines.append(f"{name},{patient},{grade}")
-    (top / "grades.csv").write_text("\n".join(lines) + "\n")
-    return top.parent
+            rows.append((f"{patient}-{grade[0]}", patient, grade, picture, mask))
+    return write_glas(tmp_path_factory.mktemp("data") / "glas", rows).parent
 
 
 @pytest.fixture(scope="module")
