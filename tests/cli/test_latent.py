@@ -10,36 +10,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import read_image, read_provenance, save_image, save_labels
 from napari_histosynth.latent.anchors import Anchors, anchor_of
-from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.examples import example_labels
-from napari_histosynth.paint.network import build_generator
-from napari_histosynth.zoo import ModelCard, find_model, write_folder
+from napari_histosynth.zoo import find_model
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory, write_graded_model: Callable[..., Path]) -> Path:
     """A tiny model with an encoder, the stain apart, and two grades beside its weights."""
-    torch.manual_seed(0)
-    shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
-    card = ModelCard(
-        name="graded", preset="local", scheme="colon-2", um_per_px=1.0, latent_size=12, architecture=shape
-    )
-    tensors = {f"encoder.{k}": v for k, v in StyleEncoder(3).state_dict().items()}
-    tensors |= {f"generator.{k}": v for k, v in build_generator("local", 3, 12, **shape).state_dict().items()}
-    folder = write_folder(tmp_path_factory.mktemp("m") / "graded", card, tensors)
+    folder = write_graded_model(tmp_path_factory.mktemp("m"))
     places = (
         anchor_of("healthy", np.zeros((3, 3)), grade=0, source="fields"),
         anchor_of("poorly differentiated", np.full((4, 3), 2.0), grade=1, source="fields"),
     )
-    card = find_model(folder.path).card
-    Anchors(card.name, card.sha256, places).write(folder.path / "anchors.json")
-    return folder.path
+    card = find_model(folder).card
+    Anchors(card.name, card.sha256, places).write(folder / "anchors.json")
+    return folder
 
 
 @pytest.fixture
@@ -126,6 +116,51 @@ def test_interpolate_draws_a_way_and_says_what_made_it(
             assert json.loads(film.metadata["comment"])["model"] == "graded"
     run(*command, "-o", out)
     assert out.read_bytes() == first
+
+
+def test_interpolate_takes_the_classes_along_that_it_is_told_to(
+    run: Callable[..., Any], model: Path, tmp_path: Path
+) -> None:
+    labels = np.ones((24, 160), np.uint8)
+    labels[:, 96:] = 2
+    save_labels(tmp_path / "l.png", labels, get_scheme("colon-2"))
+    out = tmp_path / "way.png"
+    command = ("interpolate", tmp_path / "l.png", "--from", "healthy", "--to", "poor", "--steps", 2,
+               "--model", model, "-o", out)  # fmt: skip
+    whole = run(*command)
+    first, last = np.split(read_image(out)[:24, :324].astype(int)[:, np.r_[0:160, 164:324]], 2, axis=1)
+    assert whole.code == 0
+    assert (first[:, :8] != last[:, :8]).any()
+    ended = run(*command, "--strength", "epith=1")
+    assert ended.code == 0, ended.err
+    began, part = np.split(read_image(out)[:24, :324].astype(int)[:, np.r_[0:160, 164:324]], 2, axis=1)
+    np.testing.assert_array_equal(began, first)
+    np.testing.assert_array_equal(part[:, :8], first[:, :8])  # stroma that epithelium is far from
+    np.testing.assert_array_equal(part[:, 152:], last[:, 152:])
+    made = read_provenance(out)
+    assert made is not None
+    assert made.extra["strength"] == {"background": 0.0, "non-epithelium": 0.0, "epithelium": 1.0}
+    assert made.extra["strength_from"] == "healthy"
+
+
+@pytest.mark.parametrize("given", ["epithelium", "epithelium=2", "epithelium=much", "=1", "bone=1"])
+def test_a_strength_that_is_none_is_one_sentence(
+    run: Callable[..., Any], model: Path, label_file: Path, tmp_path: Path, given: str
+) -> None:
+    ended = run("interpolate", label_file, "--from", "healthy", "--to", "poor", "--model", model,
+                "-o", tmp_path / "way.png", "--strength", given)  # fmt: skip
+    assert ended.code == 2
+    said = ended.err.splitlines()[-1]  # what was guessed of the labels is said before
+    assert ("CLASS=SHARE" if given != "bone=1" else "begins with 'bone'") in said
+    assert said.startswith("Error: ")
+    assert not (tmp_path / "way.png").exists()
+
+
+def test_interpolate_goes_as_far_beyond_as_the_slider() -> None:
+    from napari_histosynth.cli import latent
+    from napari_histosynth.latent.space import BEYOND
+
+    assert latent._BEYOND == BEYOND
 
 
 def test_the_stain_stays_from_one_grade_to_another(

@@ -20,7 +20,7 @@ def test_a_way_begins_and_ends_at_its_ends(spherical: bool) -> None:
 
 def test_a_straight_way_is_straight() -> None:
     np.testing.assert_allclose(between(A, B, 0.25), [1.5, 1, 0])
-    np.testing.assert_allclose(between(A, B, 1.5), [-1, 6, 0])
+    np.testing.assert_allclose(between(A, B, 1.25), [-0.5, 5, 0])
 
 
 def test_a_round_way_keeps_its_length() -> None:
@@ -63,13 +63,13 @@ def test_a_place_on_a_triangle_comes_back_from_its_weights() -> None:
     ("call", "said"),
     [
         (lambda: between(A, [1.0, 2], 0.5), "3 and 2 numbers"),
-        (lambda: between(A, B, 1.6), "must be -0.5 to 1.5, not 1.6"),
+        (lambda: between(A, B, 1.26), "must be -0.25 to 1.25, not 1.26"),
         (lambda: between(A, B, float("nan")), "not nan"),
         (lambda: between(A, [np.nan, 0, 0], 0.5), "NaN or infinity"),
         (lambda: between([[1.0]], B, 0.5), r"shape \(1, 1\)"),
         (lambda: between(["far"], B, 0.5), "row of numbers"),
         (lambda: moved(A, B, [1.0], 0.5), "different models"),
-        (lambda: moved(A, A, B, 2), "must be -1.5 to 1.5"),
+        (lambda: moved(A, A, B, 2), "must be -1.25 to 1.25"),
         (lambda: among([A, B], [1]), "2 styles and 1 weights"),
         (lambda: among([A, B], [1, -1]), "0 or more"),
         (lambda: among([A, B], [0, 0]), "not all 0"),

@@ -34,8 +34,8 @@ def test_a_carried_style_takes_the_same_step(spherical: bool) -> None:
 @pytest.mark.parametrize("carried", [None, C])
 def test_a_way_goes_on_beyond_its_ends(carried: np.ndarray | None) -> None:
     start = A if carried is None else carried
-    np.testing.assert_allclose(Way(A, B, carried=carried).at(-0.5), start - (B - A) / 2)
-    np.testing.assert_allclose(Way(A, B, carried=carried).at(1.5), start + 1.5 * (B - A))
+    np.testing.assert_allclose(Way(A, B, carried=carried).at(-0.25), start - (B - A) / 4)
+    np.testing.assert_allclose(Way(A, B, carried=carried).at(1.25), start + 1.25 * (B - A))
     with pytest.raises(ModelError, match=r"1\.6"):
         Way(A, B, carried=carried).at(1.6)
 

@@ -14,6 +14,7 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.io import read_labels
 from napari_histosynth.paint.lookfile import (
     MOST_LOOKS,
+    ClassStrengths,
     LookPlan,
     NamedLook,
     look_color,
@@ -127,6 +128,16 @@ def write(folder: Path, **record: Any) -> Path:
         ({"format": "other"}, "this version reads"),
         ({"width_um": -1}, "'width_um' is -1"),
         ({"regions": "nowhere.png"}, "nowhere.png"),
+        ({"strengths": {"start": {"seed": 1}, "classes": {}}}, "no 'own' look they lead to"),
+        ({"own": {"seed": 2}, "strengths": {"classes": {}}}, "'strengths.start' is missing"),
+        (
+            {"own": {"seed": 2}, "strengths": {"start": {"seed": 1}, "classes": {"nuclei": 1.5}}},
+            "'strengths.classes.nuclei' is 1.5",
+        ),
+        (
+            {"own": {"seed": 2}, "strengths": {"start": {"seed": 1}, "classes": {"bone": 1}}},
+            "does not fit 'tiny': No class is named or begins with 'bone'",
+        ),
     ],
 )
 def test_a_fault_is_one_sentence(
@@ -163,6 +174,40 @@ def test_colors_of_looks_can_be_told_apart(tmp_path: Path) -> None:
     gaps = np.abs(palette[:, None] - palette[None]).max(axis=-1) + 1000 * np.eye(len(palette), dtype=int)
     assert gaps.min() >= 24
     assert look_color(1) != look_color(2)
+
+
+def test_strengths_by_class_come_back_and_draw_the_same(model: PaintModel, tmp_path: Path) -> None:
+    own, start = NamedLook(np.array([1, 2, 0, 1 / 3], np.float32), "poor"), NamedLook.of_seed(model, 5)
+    strengths = {"background": 1.0, "non-epithelium": 0.0, "epithelium": 0.35, "nuclei": 1.0}
+    plan = LookPlan(model.um_per_px, own=own, strengths=ClassStrengths(start, strengths))
+    save_look_plan(tmp_path / "looks.json", plan, model)
+    back = read_look_plan(tmp_path / "looks.json", model)
+    assert back.strengths is not None
+    assert back.strengths.classes == strengths
+    labels = np.ones(SHAPE, np.uint8)
+    labels[:, 80:] = 2
+    before, after = (render_labels(model, labels, looks=one) for one in (plan, back))
+    np.testing.assert_array_equal(before.image, after.image)
+    assert before.provenance.extra["look_map"]["strengths"] == list(strengths.values())
+    # stroma is drawn in the beginning, far from where epithelium begins
+    began = render_labels(model, labels, latent=start.latent).image
+    np.testing.assert_array_equal(before.image[:, :8], began[:, :8])
+    assert (before.image[:, 152:] != began[:, 152:]).any()
+
+
+def test_another_look_for_all_of_a_canvas_leaves_strengths_by_class(model: PaintModel) -> None:
+    own, start = NamedLook.of_seed(model, 1), NamedLook.of_seed(model, 5)
+    plan = LookPlan(model.um_per_px, own=own, strengths=ClassStrengths(start, {"epithelium": 1}))
+    labels = np.ones(SHAPE, np.uint8)
+    asked = render_labels(model, labels, looks=plan, latent_seed=7).image
+    np.testing.assert_array_equal(asked, render_labels(model, labels, latent_seed=7).image)
+
+
+def test_strengths_by_class_need_labels(model: PaintModel) -> None:
+    own = NamedLook.of_seed(model, 1)
+    plan = LookPlan(model.um_per_px, own=own, strengths=ClassStrengths(own, {"epithelium": 1}))
+    with pytest.raises(ModelError, match="follow the labels"):
+        plan.build(model, own.latent, SHAPE)
 
 
 def test_regions_painted_elsewhere_are_read_by_color(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from napari_histosynth.paint.canvas import Canvas
 from napari_histosynth.paint.drawing import mirrored
 from napari_histosynth.paint.lookmap import LookMap, Place
 from napari_histosynth.paint.model import PaintModel, load_model
-from napari_histosynth.paint.strengthmap import StrengthMap, Strengths
+from napari_histosynth.paint.strengthmap import StrengthMap, Strengths, strengths_by_name
 
 OWN, START = np.array([4, 0, 1, 0], np.float32), np.array([0, 2, 1, 0], np.float32)
 
@@ -141,3 +141,25 @@ def test_a_start_of_another_model_is_refused(model: PaintModel) -> None:
             um_per_px=1,
             stride=16,
         )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"epithelium": 1}, (1, 1, 0, 0)),
+        ({"Epithelium (old)": 0.5}, (0, 0.5, 0, 0)),
+        ({"epithelium": 1, "epithelium (old)": 0.25, "stroma": 0.5}, (1, 0.25, 0.5, 0)),
+        ({}, (0, 0, 0, 0)),
+    ],
+)
+def test_a_name_or_beginning_gives_its_classes_a_strength_and_the_rest_stay(
+    wanted: dict[str, float], found: tuple[float, ...]
+) -> None:
+    names = ["epithelium (young)", "epithelium (old)", "stroma", "stroma, loose"]
+    assert strengths_by_name(wanted, names) == found
+
+
+@pytest.mark.parametrize("name", ["bone", ""])
+def test_a_name_of_no_class_is_one_sentence(name: str) -> None:
+    with pytest.raises(ModelError, match=f"begins with '{name}'; there are glass, stroma.$"):
+        strengths_by_name({name: 1}, ["glass", "stroma"])

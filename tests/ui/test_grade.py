@@ -86,7 +86,7 @@ def test_the_slider_is_dragged_with_the_mouse(dock: Any, way: Any, settle: Calla
 
 def test_the_slider_goes_beyond_its_ends_and_no_further(dock: Any, way: Any) -> None:
     slider = way.slider
-    for start, end, share in ((0.5, 5.0, 1.5), (0.5, -5.0, -0.5)):
+    for start, end, share in ((0.5, 5.0, 1.25), (0.5, -5.0, -0.25)):
         mouse(slider, [slider.place_of(start), slider.place_of(end)])
         assert dock.desk.share == share
         assert way.number.value() == 100 * share

@@ -45,7 +45,7 @@ def test_the_way_leads_from_the_lowest_grade_to_the_highest_and_leaves_the_canva
     assert desk.ends == ("healthy", "poor")
     assert not desk.is_on_canvas
     np.testing.assert_allclose(desk.latent(0.5), [2, 1, 0, 1])
-    np.testing.assert_allclose(desk.latents([-0.5, 1.5]), [[-2, -1, 0, 1], [6, 3, 0, 1]])
+    np.testing.assert_allclose(desk.latents([-0.25, 1.25]), [[-1, -0.5, 0, 1], [5, 2.5, 0, 1]])
     assert desk.caption(0) == "healthy"
     assert desk.caption(0.25) == "25% from healthy to poor"
 
@@ -86,7 +86,7 @@ def test_a_preview_is_mixed_of_the_looks_around_it(desk: Any) -> None:
     from napari_histosynth.ui.gradeblend import blend_for
 
     model = desk.painter.model
-    for share, shares in ((0.3, (0.0, 0.5)), (1.5, (1.0, 1.5)), (-0.5, (-0.5, 0.0))):
+    for share, shares in ((0.3, (0.0, 0.5)), (0.5, (0.0, 0.5)), (1.25, (1.0, 1.25)), (-0.1, (-0.25, 0.0))):
         desk.share = share
         parts = blend_for(desk, None, None)
         styles = [look.latent(model) for _, look in parts]
@@ -180,6 +180,42 @@ def test_a_class_of_strength_0_stays_at_the_beginning(desk: Any, settle: Any) ->
     desk.set_strength(1, 1.0)
     settle()
     assert_drawn(desk, STYLES["poor"])
+
+
+def test_strengths_by_class_are_saved_drawn_again_and_opened_again(
+    desk: Any, painted: Any, settle: Any, tmp_path: Path, wait: Any
+) -> None:
+    from napari_histosynth.io import read_image
+    from napari_histosynth.paint.lookfile import read_look_plan
+    from napari_histosynth.paint.render import render_labels
+    from napari_histosynth.ui.look import Look
+    from napari_histosynth.ui.save import file_names
+
+    painter = desk.painter
+    painter.stage.labels.data[:, 100:] = 2
+    painter.stage.labels.refresh()
+    desk.set_share(1)
+    desk.set_strengths({1: 0.25, 0: 0.5})
+    settle()
+    painter.save(file_names(tmp_path / "a"))
+    wait(lambda: (tmp_path / "a_looks.json").exists())
+    saved = read_image(tmp_path / "a_he.png").astype(int)
+    plan = read_look_plan(tmp_path / "a_looks.json", painter.model)
+    drawn = render_labels(painter.model, np.array(painter.stage.labels.data), seed=0, looks=plan)
+    assert int(np.abs(saved - drawn.image).max()) <= 1
+    painter.choose_look(Look(3, 0))
+    settle()
+    assert desk.strengths == {0: 0.5, 1: 0.25}, "of the way that one would go back to"
+    desk.set_strengths({})
+    desk._left.clear()  # as in another session: nothing is known of the way
+    painted.look_map.open(tmp_path / "a_looks.json")
+    wait(lambda: desk.strengths == {0: 0.5, 1: 0.25})
+    settle()
+    assert int(np.abs(painter.stage.pixels.astype(int) - saved).max()) <= 1
+    assert (desk.share, desk.caption()) == (0, "poor")
+    desk.set_strength(0, 1.0)  # no glass is on the canvas: the beginning is still the file's
+    settle()
+    assert int(np.abs(painter.stage.pixels.astype(int) - saved).max()) <= 1
 
 
 def test_a_place_is_kept_named_and_saved(desk: Any, tmp_path: Path, model: Any) -> None:

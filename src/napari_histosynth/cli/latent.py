@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
 
 _STAIN_FROM = 2048  # px at the model's scale, of the middle of a picture
+_BEYOND = 0.25  # latent.space.BEYOND, whose import would wait for NumPy
 DEFAULT_GRADED_MODEL = "colon-10class"
 
 ENCODE_HELP = help_text("""Read the look of an H&E picture as a latent.
@@ -45,12 +46,14 @@ INTERPOLATE_HELP = help_text("""Draw a label map from one grade to another.
 
 The labels, the stain and the fine texture stay; what changes is the grade. Grades are those of
 'histosynth anchors list', or latents in .npy files. The stain is that of --latent-seed, or of an H&E
-picture. OUT ends in .png (a strip), .gif or .mp4 (there and back).
+picture. With --strength only the classes that it names go along: all of the way (=1) or a share of it;
+the others stay at the beginning. OUT ends in .png (a strip), .gif or .mp4 (there and back).
 
 \b
 $ histosynth interpolate labels.png --from moderately --to poorly --steps 9 -o strip.png
 $ histosynth interpolate labels.png --from healthy --to poorly --steps 24 -o film.mp4
 $ histosynth interpolate labels.png --from mine.npy --to poorly --stain-of he.png -o film.gif
+$ histosynth interpolate labels.png --from healthy --to poorly --strength epithelium=1 -o strip.png
 
 The same command gives the same pictures; what made them is written into OUT.""")
 
@@ -140,8 +143,16 @@ def interpolate(
     ],
     steps: Annotated[int, typer.Option(min=2, help="Pictures, ends included.")] = 9,
     beyond: Annotated[
-        float, typer.Option(min=0, max=0.5, help="How far to go past both ends, a share of the way.")
+        float, typer.Option(min=0, max=_BEYOND, help="How far to go past both ends, a share of the way.")
     ] = 0.0,
+    strength: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS=SHARE",
+            help="How much of the way a class goes, 0 to 1; a beginning names all classes that have it. "
+            "Others then stay at the beginning. May be given several times.",
+        ),
+    ] = None,
     spherical: Annotated[
         bool, typer.Option("--spherical/--straight", help="Along a circle or a line.")
     ] = False,
@@ -169,6 +180,7 @@ def interpolate(
     if stain_of is not None and latent_seed is not None:
         raise typer.BadParameter("--stain-of and --latent-seed both choose the stain; give one of them.")
     check_output(output, inputs=(labels, anchors, stain_of), endings=FILM_ENDINGS)
+    shared = _shares(strength or [])
     import numpy as np
 
     known, loaded = _load(model, device, precision, anchors)
@@ -182,6 +194,11 @@ def interpolate(
     check_film(steps, given.labels.shape)
     shares = np.linspace(-beyond, 1 + beyond, steps)
     latents = [np.concatenate([between(first, second, float(t), spherical=spherical), stain]) for t in shares]
+    strengths = None
+    if shared:
+        from napari_histosynth.paint.lookfile import ClassStrengths, NamedLook
+
+        strengths = ClassStrengths(NamedLook(np.concatenate([first, stain]), start), shared)
     captions = [f"{t:.0%}" for t in shares]
     captions[int(np.abs(shares).argmin())], captions[int(np.abs(shares - 1).argmin())] = start, end
     with progress(f"Drawing {labels.name}") as tell:
@@ -194,6 +211,7 @@ def interpolate(
                 scheme=given.scheme,
                 um_per_px=given.um_per_px,
                 seed=seed,
+                strengths=strengths,
                 progress=tell,
             )
         )
@@ -276,6 +294,23 @@ def _load(model: str, device: str, precision: str, more: Path | None = None) -> 
         if more is not None:
             known = joined(known, read_anchors(more, loaded))
     return known, loaded
+
+
+def _shares(given: list[str]) -> dict[str, float]:
+    """Read how much of the way classes go, as ``CLASS=SHARE``."""
+    from napari_histosynth.core.errors import HistosynthError
+
+    found = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            share = float(number)
+        except ValueError:
+            share = -1.0
+        if not name.strip() or not 0 <= share <= 1:
+            raise HistosynthError(f"--strength takes CLASS=SHARE with a share of 0 to 1, not {text!r}.")
+        found[name.strip()] = share
+    return found
 
 
 def _style(name: str, known: Anchors, model: PaintModel) -> npt.NDArray[np.float32]:

@@ -17,6 +17,7 @@ from napari_histosynth.core.provenance import Provenance
 
 if TYPE_CHECKING:
     from napari_histosynth.core.tissue import TissueScheme
+    from napari_histosynth.paint.lookfile import ClassStrengths
     from napari_histosynth.paint.model import PaintModel
 
 #: Endings of the names that :func:`save_film` writes.
@@ -54,6 +55,7 @@ def draw_frames(
     scheme: TissueScheme | None = None,
     um_per_px: float | None = None,
     seed: int = 0,
+    strengths: ClassStrengths | None = None,
     progress: Callable[[float], None] = lambda share: None,
     cancel: Callable[[], bool] | None = None,
 ) -> Iterator[Frame]:
@@ -73,6 +75,8 @@ def draw_frames(
         Of the labels; the model's by default.
     seed : int
         Of the noise, the same for all.
+    strengths : ClassStrengths, optional
+        How much of the way from a beginning to each latent classes go; all of it by default.
     progress : callable
         Told the share that is done.
     cancel : callable, optional
@@ -81,25 +85,42 @@ def draw_frames(
     Yields
     ------
     Frame
-    """
-    from napari_histosynth.paint.render import render_labels
 
+    Raises
+    ------
+    ModelError
+        If strengths name a class that the model has not, or it has one latent for all of a picture.
+    """
+    from napari_histosynth.paint.lookfile import LookPlan, NamedLook
+    from napari_histosynth.paint.render import render_labels
+    from napari_histosynth.paint.strengthmap import strengths_by_name
+
+    note: dict[str, Any] = {}
+    if strengths is not None:
+        names = model.scheme.names
+        by_class = dict(zip(names, strengths_by_name(strengths.classes, names), strict=True))
+        note = {"strength": by_class, "strength_from": strengths.start.name}
     for number, (latent, caption) in enumerate(zip(latents, captions, strict=True)):
 
         def tell(share: float, number: int = number) -> None:
             progress((number + share) / len(latents))
 
+        look: dict[str, Any] = {"latent": latent}
+        if strengths is not None:
+            own = NamedLook(latent, caption)
+            look = {"looks": LookPlan(model.um_per_px, own=own, strengths=strengths)}
         made = render_labels(
             model,
             labels,
             scheme=scheme,
             um_per_px=um_per_px,
             seed=seed,
-            latent=latent,
             progress=tell,
             cancel=cancel,
+            **look,
         )
-        yield Frame(made.image, caption, made.provenance)
+        provenance = replace(made.provenance, extra={**made.provenance.extra, **note})
+        yield Frame(made.image, caption, provenance)
 
 
 def check_film(count: int, shape: tuple[int, ...]) -> None:

@@ -315,9 +315,8 @@ class GradeDesk(GradePlaces):
     def _take(self, style: npt.ArrayLike | None, name: str, stain: npt.ArrayLike | None) -> None:
         """Hold a style and perhaps a stain, both checked before either is taken."""
         model = self._needs_model()
-        carried = None
-        if style is not None:
-            carried = Carried(_numbers(style, model.style_size, f"A style of {model.name!r}"), name)
+        what = f"A style of {model.name!r}"
+        carried = None if style is None else Carried(_numbers(style, model.style_size, what), name)
         if stain is not None:
             self._take_stain(stain)
         self._carried, self._corners = carried, None

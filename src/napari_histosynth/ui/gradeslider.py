@@ -28,8 +28,8 @@ class GradeSlider(QAbstractSlider):
     Attributes
     ----------
     gone : Signal of float and bool
-        Share of the way that was chosen, -0.25 to 1.25, and whether more is about to follow: the mouse is down,
-        or a key was pressed just now.
+        Share of the way that was chosen, -0.25 to 1.25, and whether more is about to follow: the mouse is
+        down, or a key was pressed just now.
     """
 
     gone = Signal(float, bool)
