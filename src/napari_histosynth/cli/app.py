@@ -19,6 +19,7 @@ from napari_histosynth.cli import (
     evaluate_flat,
     evaluate_grade,
     field,
+    ki67,
     latent,
     models,
     segment,
@@ -96,6 +97,7 @@ app.command("segment", help=segment.SEGMENT_HELP)(segment.segment)
 app.command("weak-labels", help=weak.WEAK_HELP)(weak.weak)
 app.command("edit", help=edit.EDIT_HELP)(edit.edit)
 app.command("field", help=field.FIELD_HELP)(field.field)
+app.command("ki67", help=ki67.KI67_HELP)(ki67.ki67)
 app.command("encode", help=latent.ENCODE_HELP)(latent.encode)
 app.command("interpolate", help=latent.INTERPOLATE_HELP)(latent.interpolate)
 app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)
