@@ -1,4 +1,4 @@
-"""What the tests of stains share: tiny untrained models of two stains, and something that looks like tissue."""
+"""What the tests of stains share: tiny untrained models of two stains, and something like tissue."""
 
 from __future__ import annotations
 

@@ -331,14 +331,17 @@ def _weights(first: int, last: int, low: int, high: int) -> npt.NDArray[np.float
         for offset in range(-reach, reach + 1):
             if low <= index + offset < high:
                 weights[index - first, index + offset - low] = KERNEL[offset + reach]
-    return weights / weights.sum(1, keepdims=True)
+    weights /= weights.sum(1, keepdims=True)
+    return weights
 
 
 def _smoothed(
     table: npt.NDArray[np.float64], weights: list[npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
     """Average a table (rows, columns, channels) along both directions."""
-    return np.asarray(np.einsum("ir,jc,rcn->ijn", *weights, table, optimize=True), np.float64)
+    over_rows: npt.NDArray[np.float64] = np.tensordot(weights[0], table, (1, 0))  # (i, columns, channels)
+    smoothed: npt.NDArray[np.float64] = np.tensordot(weights[1], over_rows, (1, 1)).swapaxes(0, 1)
+    return smoothed
 
 
 def _interpolated(table: Tensor, rows: tuple[Tensor, ...], columns: tuple[Tensor, Tensor, Tensor]) -> Tensor:
