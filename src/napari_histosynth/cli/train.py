@@ -33,6 +33,16 @@ $ histosynth train segment --config models/gland-segmenter/train.toml --data gla
 
 Needs the extra 'train': pip install 'napari-histosynth\\[train]'. Two CPU cores take 15 minutes.""")
 
+STAIN_HELP = help_text("""Train a model that turns one stain into another and back.
+
+DIR is the folder that the pictures' paths in the TOML are relative to; nothing has to be paired. A run that was
+stopped goes on where its last checkpoint is.
+
+\b
+$ histosynth train stain --config models/ki67-he/train.toml --data slides
+
+Needs the extra 'train': pip install 'napari-histosynth\\[train]'. A GPU helps; two CPU cores take hours.""")
+
 ConfigOption = Annotated[
     Path, typer.Option("--config", metavar="TOML", help="What to train, and how: see docs/training.md.")
 ]
@@ -95,3 +105,24 @@ def segment(
     from napari_histosynth.paint.segment_training import train_segmenter
 
     train_segmenter(config, data, run, out, steps=steps, device=device, threads=threads, say=say)
+
+
+@app.command("stain", help=STAIN_HELP)
+def stain(
+    config: ConfigOption,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder that the TOML's paths are relative to.")],
+    run: RunOption = None,
+    out: OutOption = None,
+    steps: StepsOption = None,
+    device: WhereOption = "auto",
+    threads: ThreadsOption = 0,
+) -> None:
+    """Run ``histosynth train stain``; see :data:`STAIN_HELP`."""
+    from napari_histosynth.stain.config import read_stain_config
+
+    if run is None:
+        run = Path("runs", read_stain_config(config).model.name)
+
+    from napari_histosynth.stain.fit import train_stain
+
+    train_stain(config, data, run, out, steps=steps, device=device, threads=threads, say=say)

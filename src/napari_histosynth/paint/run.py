@@ -12,10 +12,29 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor
 
-    from napari_histosynth.paint.config import PaintConfig
-    from napari_histosynth.paint.segment_config import SegmentConfig
+    from napari_histosynth.paint.config import CardSection, LoopSection
 
-Config = TypeVar("Config", "PaintConfig", "SegmentConfig")
+
+class Run(Protocol):
+    """What configurations of all kinds have."""
+
+    @property
+    def model(self) -> Any:
+        """The model to make: ``name``, ``title``, ``um_per_px``, and ``scheme`` if it knows labels."""
+
+    @property
+    def loop(self) -> LoopSection:
+        """Length and size of the run."""
+
+    @property
+    def card(self) -> CardSection:
+        """What the card must say about the data."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Any:
+        """Return a copy with other values."""
+
+
+Config = TypeVar("Config", bound=Run)
 
 
 class Shippable(Trainable, Protocol):
@@ -41,7 +60,7 @@ def run_training(
 
     Parameters
     ----------
-    config : PaintConfig or SegmentConfig
+    config : PaintConfig, SegmentConfig or StainConfig
         The run.
     prepare : callable
         Reads the data and builds the networks of a configuration.
@@ -89,7 +108,7 @@ def run_training(
 
 def _export(
     training: Shippable,
-    config: PaintConfig | SegmentConfig,
+    config: Run,
     kind: Mapping[str, Any],
     settings: LoopSettings,
     out: Path,
@@ -101,7 +120,7 @@ def _export(
     model = config.model
     card = ModelCard(
         name=model.name,
-        scheme=model.scheme,
+        scheme=getattr(model, "scheme", ""),
         um_per_px=model.um_per_px,
         title=model.title or model.name,
         data=config.card.data,

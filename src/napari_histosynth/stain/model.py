@@ -146,7 +146,9 @@ def load_stain_model(
     folder = find_model(name_or_path)
     card = folder.card
     if not card.stains:
-        raise ModelError(f"{folder.where} is no model of two stains; choose one such as {DEFAULT_STAIN_MODEL!r}.")
+        raise ModelError(
+            f"{folder.where} is no model of two stains; choose one such as {DEFAULT_STAIN_MODEL!r}."
+        )
     where = choose_device(device)
     dtype = choose_precision(precision, where)
     tensors = folder.read_tensors()

@@ -1,15 +1,16 @@
 """Networks that turn one stain into another: the generator of Liu et al. (2021) and smaller, local ones.
 
-The paper's generator is three strided convolutions, ten residual blocks and three transposed convolutions, with
-connections that hand the encoder's features to the decoder at the same resolution (section 3.1, figure 2). It
-normalizes each picture by itself (InstanceNorm), so that every pixel depends on the whole picture, and tiles of
-a slide do not fit together. The *compact* preset normalizes every pixel by itself, over its channels: what a pixel
-becomes depends on its surroundings of :attr:`StainGenerator.margin` px and on nothing else.
+The paper's generator is three strided convolutions, ten residual blocks and three transposed convolutions,
+with connections that hand the encoder's features to the decoder at the same resolution (section 3.1, figure
+2). It normalizes each picture by itself (InstanceNorm), so that every pixel depends on the whole picture, and
+tiles of a slide do not fit together. The *compact* preset normalizes every pixel by itself, over its channels:
+what a pixel becomes depends on its surroundings of :attr:`StainGenerator.margin` px and on nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -23,8 +24,8 @@ Norm = Literal["pixel", "instance"]
 #: Planes that steer a generator: positive nuclei, negative nuclei, and whether they are known at all.
 STEERING = 3
 
-#: What each preset is made of. The paper leaves widths and the way the features are joined open: 64 to 512, and
-#: concatenation. "resnet" is the layout of the common CycleGAN code, whose checkpoints are imported.
+#: What each preset is made of. The paper leaves widths and the way that features are joined open: 64 to 512,
+#: and concatenation. "resnet" is the layout of the common CycleGAN code, whose checkpoints are imported.
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"widths": (64, 128, 256, 512), "blocks": 10, "norm": "instance", "resize": False},
     "compact": {"widths": (24, 48, 96), "blocks": 6},
@@ -183,7 +184,7 @@ class StainGenerator(nn.Module):
         self.stride = 2 ** (len(widths) - 1)
         self.margin = _margin(len(widths) - 1, blocks, self.stride)
         self.enter = ConvNorm(3 + steering, widths[0], 7, 1, norm, slope)
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(ConvNorm(a, b, 3, 2, norm, slope, zeros) for a, b in pairs)
         self.blocks = nn.ModuleList(ResidualBlock(widths[-1], norm, slope) for _ in range(blocks))
         up = UpResize if resize else UpConv
