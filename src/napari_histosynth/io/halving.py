@@ -33,18 +33,24 @@ def levels_of(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.uint8]]:
     if max(pixels.shape[:2]) >= PYRAMID_FROM:
         while max(levels[-1].shape[:2]) > TILE:
             finer = levels[-1]
-            levels.append(_averaged(finer) if finer.ndim == 3 else np.ascontiguousarray(finer[::2, ::2]))
+            levels.append(halved(finer) if finer.ndim == 3 else np.ascontiguousarray(finer[::2, ::2]))
     return levels
 
 
-def _averaged(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return the means of 2 x 2 pixels, rounded; the last row or column stands twice where it is single."""
+def halved(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the means of 2 x 2 pixels, rounded; the last row or column stands twice where it is single.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        uint8 (y, x, channels).
+    """
     height, width = (-(-side // 2) for side in pixels.shape[:2])
-    halved = np.empty((height, width, pixels.shape[2]), np.uint8)
+    means = np.empty((height, width, pixels.shape[2]), np.uint8)
     for top in range(0, height, _STRIP_ROWS):
         part = pixels[2 * top : 2 * (top + _STRIP_ROWS)]
         odd = ((0, part.shape[0] % 2), (0, part.shape[1] % 2), (0, 0))
         even = np.pad(part, odd, mode="edge").astype(np.uint16)
         total = even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]
-        halved[top : top + _STRIP_ROWS] = (total + 2) >> 2
-    return halved
+        means[top : top + _STRIP_ROWS] = (total + 2) >> 2
+    return means

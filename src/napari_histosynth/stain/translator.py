@@ -101,7 +101,7 @@ class Translator:
         generator = model.generator(reverse=reverse)
         if method not in ("auto", *METHODS):
             raise ModelError(f"There is no method {method!r}; use one of auto, {', '.join(METHODS)}.")
-        self.model, self.reverse = model, reverse
+        self.model, self.reverse, self._source = model, reverse, source
         self.um_per_px = checked_scale(um_per_px)
         self._picture = ScaledPicture(source, self.um_per_px, model.um_per_px)
         self.shape = self._picture.source
@@ -171,6 +171,10 @@ class Translator:
             if progress is not None:
                 progress(done / wanted.area)
         return translated
+
+    def read(self, window: Window) -> Pixels:
+        """Return a window of the source as it is, uint8 (y, x, 3)."""
+        return np.asarray(self._source[window.clip(self.shape).slices])
 
     def tiles(self) -> Iterator[Window]:
         """Yield the windows, in pixels of the source, that are cheapest to ask for, in the best order."""
