@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-import torch
 
 from napari_histosynth.core.errors import ModelError, TrainingError
 from napari_histosynth.io import save_image
@@ -16,16 +17,15 @@ from napari_histosynth.latent.surveying import (
     Survey,
     build_places,
     grade_direction,
+    grade_pattern,
     place_of,
     told_in_full,
     training_of,
     windows,
     write_places,
 )
-from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.model import PaintModel, load_model
-from napari_histosynth.paint.network import build_generator
-from napari_histosynth.zoo import ModelCard, find_model, write_folder
+from napari_histosynth.zoo import find_model
 
 CONFIG = """
 [model]
@@ -59,18 +59,9 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, write_graded_model: Callable[..., Path]) -> Path:
     """A tiny model with an encoder and the stain apart."""
-    torch.manual_seed(0)
-    shape = {"widths": [8] * 5, "hidden": [4] * 5, "stain": True}
-    card = ModelCard(
-        name="graded", preset="local", scheme="colon-2", um_per_px=1.0, latent_size=12, architecture=shape
-    )
-    tensors = {f"encoder.{k}": v for k, v in StyleEncoder(3).state_dict().items()}
-    tensors |= {f"generator.{k}": v for k, v in build_generator("local", 3, 12, **shape).state_dict().items()}
-    path = write_folder(tmp_path_factory.mktemp("m") / "graded", card, tensors).path
-    (path / "train.toml").write_text(CONFIG)
-    return path
+    return write_graded_model(tmp_path_factory.mktemp("m"), CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +70,16 @@ def model(folder: Path) -> PaintModel:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory, write_glas: Callable[..., Path]) -> Path:
     """Five pictures of three patients in the manner of GlaS, and one in that of EBHI-Seg."""
     top = tmp_path_factory.mktemp("data")
-    (top / "glas" / "images").mkdir(parents=True)
-    (top / "ebhi" / "normal" / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
-    lines = ["name,patient ID,grade (Sirinukunwattana et al. 2015)"]
-    for number, (name, patient, grade) in enumerate(ROWS):
+    rows = []
+    for number, row in enumerate(ROWS):
         picture = rng.integers(90 + 20 * number, 130 + 20 * number, (96, 128, 3), np.uint8)
-        save_image(top / "glas" / "images" / f"{name}.png", picture)
-        lines.append(f"{name},{patient},{grade}")
-    (top / "glas" / "grades.csv").write_text("\n".join(lines) + "\n")
+        rows.append((*row, picture, None))
+    write_glas(top / "glas", rows)
+    (top / "ebhi" / "normal" / "images").mkdir(parents=True)
     save_image(top / "ebhi" / "normal" / "images" / "X1-0.png", rng.integers(60, 200, (64, 64, 3), np.uint8))
     return top
 
@@ -126,14 +115,90 @@ def test_every_patient_counts_the_same() -> None:
     assert place.spread[0] == pytest.approx(2.0)
 
 
-def test_a_place_is_moved_until_it_tells_its_grade_and_no_farther() -> None:
-    tells = np.array([0.5, 0.0, 0.0, 0.1], np.float32)  # 0.5 x + 0.1
-    place = anchor_of("poor", [[0.4, 3.0, 5.0]], grade=1.0)
-    moved = told_in_full(place, tells)
-    np.testing.assert_allclose(moved.style, [1.8, 3.0, 5.0], atol=1e-6)
-    np.testing.assert_allclose(told_in_full(moved, tells).style, moved.style, atol=1e-6)
+def test_a_place_is_moved_along_the_pattern_until_it_tells_its_grade_and_no_farther() -> None:
+    tells = np.array([0.5, -0.5, 0.0, 0.1], np.float32)  # 0.5 (x - y) + 0.1
+    place = anchor_of("poor", [[0.4, 3.0, 5.0]], grade=1.0)  # tells -1.2
+    pattern = np.array([1.0, 0.0, 0.5])
+    moved = told_in_full(place, tells, pattern)
+    np.testing.assert_allclose(moved.style, [4.8, 3.0, 7.2], atol=1e-6)
+    np.testing.assert_allclose(told_in_full(moved, tells, pattern).style, moved.style, atol=1e-6)
+    np.testing.assert_allclose(told_in_full(place, tells, pattern, 0.5).style, [2.6, 3.0, 6.1], atol=1e-6)
     plain = anchor_of("mine", [[0.4, 3.0, 5.0]])
-    assert told_in_full(plain, tells) is plain
+    assert told_in_full(plain, tells, pattern) is plain
+
+
+def cloud(n: int = 4000) -> npt.NDArray[np.float32]:
+    """Styles whose first number is the grade and a nuisance, whose second is the nuisance alone."""
+    grade, nuisance, own = np.random.default_rng(0).normal(size=(3, n)) * [[0.3], [2.0], [0.1]]
+    return np.stack([grade + nuisance, nuisance, own], 1).astype(np.float32)
+
+
+TELLS = np.array([1.0, -1.0, 0.0, 0.0], np.float32)
+"""How the cloud tells the grade: a filter that cancels the nuisance."""
+
+
+def test_a_place_moved_along_the_pattern_stays_within_the_cloud_and_along_the_weights_it_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("napari_histosynth.latent.surveying.SHRINKAGE", 0.0)
+    styles = cloud()
+    n = len(styles)
+    pattern = grade_pattern(styles, [str(i) for i in range(n)], TELLS)
+    assert pattern @ TELLS[:-1] == pytest.approx(1)
+    # the covariance of grade and nuisance times the weights: 0.09 along the first number, nothing else
+    np.testing.assert_allclose(pattern, [1, 0, 0], atol=0.25)
+    inverse = np.linalg.inv(np.cov(styles.T))
+
+    def away(style: npt.NDArray[np.float32]) -> float:
+        return float(np.sqrt((style - styles.mean(0)) @ inverse @ (style - styles.mean(0))))
+
+    place = anchor_of("poor", [styles.mean(0)], grade=0.6)  # two standard deviations of the grade
+    along, across = (told_in_full(place, TELLS, way).style for way in (pattern, TELLS[:-1].astype(float)))
+    for style in (along, across):
+        assert style @ TELLS[:-1] == pytest.approx(0.6, abs=1e-5)
+    assert away(along) == pytest.approx(2, abs=0.1)
+    assert away(across) > away(along)
+    assert np.abs(np.linalg.norm(across - place.style)) < np.linalg.norm(along - place.style)
+
+
+def test_shrinkage_turns_the_pattern_towards_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    styles = cloud(60)
+    found = []
+    for shrinkage in (0.0, 0.1, 1.0):
+        monkeypatch.setattr("napari_histosynth.latent.surveying.SHRINKAGE", shrinkage)
+        pattern = grade_pattern(styles, [str(i) for i in range(60)], TELLS)
+        found.append(pattern @ TELLS[:-1] / np.linalg.norm(pattern) / np.sqrt(2))
+    assert found == sorted(found)
+    assert found[-1] == pytest.approx(1)
+
+
+def test_a_patient_of_many_pictures_has_no_more_say_in_the_pattern() -> None:
+    styles = cloud(12)
+    patients = [str(i // 2) for i in range(12)]
+    once = grade_pattern(styles, patients, TELLS)
+    rows = [0, 1] * 20 + list(range(2, 12))
+    often = grade_pattern(styles[rows], [patients[i] for i in rows], TELLS)
+    np.testing.assert_allclose(once, often, atol=1e-6)
+
+
+def test_a_place_goes_the_way_of_its_own_source_whatever_sets_laboratories_apart(model: PaintModel) -> None:
+    styles = cloud(40)
+    grades, groups = ("poor", "healthy") * 20, tuple(str(i) for i in range(40))
+    stains = np.zeros((40, 9), np.float32)
+    alone = Survey(styles, stains, grades, groups, ("A",) * 40).anchors(model, {"poor": 1.0}, TELLS)
+    both = Survey(
+        np.concatenate([styles, 3 * styles[:, ::-1] + [5, -3, 8]]).astype(np.float32),
+        np.concatenate([stains, stains]),
+        grades * 2,
+        groups * 2,
+        ("A",) * 40 + ("B",) * 40,
+    ).anchors(model, {"poor": 1.0}, TELLS)
+    np.testing.assert_allclose(both["poor (A)"].style, alone["poor"].style, atol=1e-5)
+
+
+def test_styles_that_all_tell_the_same_leave_the_weights_as_the_pattern() -> None:
+    pattern = grade_pattern(np.ones((3, 3), np.float32), list("abc"), TELLS)
+    np.testing.assert_allclose(pattern, [0.5, -0.5, 0])
 
 
 def test_places_of_a_model_that_tells_grades_tell_them_in_full(

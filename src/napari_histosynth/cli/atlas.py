@@ -64,6 +64,12 @@ def build(
         Path | None,
         typer.Option(metavar="TOML", help="How the model was trained, instead of its own train.toml."),
     ] = None,
+    told: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="How far named grades are moved: 0, means of patients; 1, until they tell it."
+        ),
+    ] = 1.0,
     neighbors: Annotated[
         bool, typer.Option("--neighbors/--no-neighbors", help="Lay the map out by t-SNE, too.")
     ] = True,
@@ -86,7 +92,9 @@ def build(
         loaded = load_model(folder.path, device=device)
     with progress(f"Encoding the training pictures of {folder.name}") as tell:
         tells = grade_direction(folder)
-        anchors, atlas = build_places(loaded, settings, data, tells=tells, neighbors=neighbors, tell=tell)
+        anchors, atlas = build_places(
+            loaded, settings, data, tells=tells, share=told, neighbors=neighbors, tell=tell
+        )
     where = folder.path if output is None else output
     write_places(where, anchors, atlas)
     names = f": {', '.join(anchors.names)}" if len(anchors) else ", since no picture is graded"

@@ -5,11 +5,13 @@ each the mean of its pictures: of GlaS, a grade has two to four patients with up
 and a plain mean of pictures would be one patient's look. Places of two data sets stay apart even where their
 grades count the same, so that a way between two of one set changes the grade and not the laboratory; where
 the model keeps the stain apart, encoders see pictures in the typical stain, so that no place holds a stain.
-Last, a place is moved until it tells its grade to the full (:func:`told_in_full`).
+Last, a place is moved until it tells its grade to the full (:func:`told_in_full`), the way in which styles of
+its source change with what they tell (:func:`grade_pattern`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 MOST_POINTS = 2000
 #: Pixels a side above which a picture is cut into windows: a map has a point for each.
 LARGEST = 640
+#: How much of the covariance of styles is made even in all directions: patients may be fewer than numbers.
+SHRINKAGE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,7 @@ class Survey:
         model: PaintModel,
         counts_as: Mapping[str, float],
         tells: npt.NDArray[np.float32] | None = None,
+        share: float = 1.0,
     ) -> Anchors:
         """Return a place for each grade of each source: the mean of its patients; see :func:`place_of`.
 
@@ -81,6 +86,8 @@ class Survey:
             What each grade counts, 0 to 1; places come source by source, in this order.
         tells : ndarray, optional
             float32 (d + 1,), how the model's latents tell the grade, as training ships it: weights and level.
+        share : float
+            How much of what is missing to telling their grade places are moved by; see :func:`told_in_full`.
 
         Returns
         -------
@@ -98,7 +105,11 @@ class Survey:
             name = grade if names.count(grade) == 1 else f"{grade} ({source})"
             groups = [self.groups[i] for i in at]
             place = place_of(name, self.styles[at], groups, counts_as.get(grade), source)
-            places.append(place if tells is None else told_in_full(place, tells))
+            if tells is not None:
+                own = [i for i, other in enumerate(self.sources) if other == source]
+                pattern = grade_pattern(self.styles[own], [self.groups[i] for i in own], tells)
+                place = told_in_full(place, tells, pattern, share)
+            places.append(place)
         return Anchors(model.name, model.sha256, tuple(places))
 
 
@@ -137,13 +148,54 @@ def place_of(
     return Anchor(name, np.mean(means, axis=0, dtype=np.float32), plain.spread, len(styles), grade, source)
 
 
-def told_in_full(place: Anchor, tells: npt.NDArray[np.float32]) -> Anchor:
-    """Move a place along the direction that tells the grade, until it tells what its grade counts.
+def grade_pattern(
+    styles: npt.NDArray[np.float32], patients: Sequence[str], tells: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """Return how styles of real pictures change where the grade that they tell rises by 1.
+
+    The weights that tell the grade are a filter: they also cancel what has nothing to do with it, and a style
+    moved along them leaves the cloud of real ones on the shortest way. How styles themselves go along with
+    what they tell is the filter's pattern, the covariance of styles times the weights (Haufe et al. 2014,
+    NeuroImage 87, section 2.3).
+
+    Parameters
+    ----------
+    styles : ndarray
+        float32 (n, d), of the pictures of one source; those of a patient have as much to say as those of any
+        other.
+    patients : sequence of str
+        Whose picture each is.
+    tells : ndarray
+        float32 (d + 1,): weights of the style's numbers, and the level that is added.
+
+    Returns
+    -------
+    ndarray
+        float64 (d,); its product with the weights is 1. Along the weights themselves where all styles tell
+        the same.
+    """
+    weights = tells[:-1].astype(np.float64)
+    counts = Counter(patients)
+    each = np.array([1 / counts[one] for one in patients])  # of a patient's pictures together: 1
+    away = styles - np.average(styles.astype(np.float64), axis=0, weights=each)
+    covariance = (away.T * each) @ away / each.sum()
+    even = np.trace(covariance) / len(weights)
+    pattern = (1 - SHRINKAGE) * covariance @ weights + SHRINKAGE * even * weights
+    gain = float(pattern @ weights)
+    if gain <= 1e-12:
+        pattern, gain = weights, float(weights @ weights)
+    return np.asarray(pattern / max(gain, 1e-12))
+
+
+def told_in_full(
+    place: Anchor, tells: npt.NDArray[np.float32], pattern: npt.NDArray[np.float64], share: float = 1.0
+) -> Anchor:
+    """Move a place along a pattern until it tells what its grade counts.
 
     Means of pictures lie too near to the middle: what a latent tells of the grade is a guess by regression,
     and training draws latents with a noise about them that is half as wide as healthy and poorly
     differentiated tissue lie apart (in colon-10class 0.84 of 1.57) or more. So the generator has learned to
-    draw beyond them along this direction, and a slider between means would use less than what it can.
+    draw beyond them, and a slider between means would use less than what it can.
 
     Parameters
     ----------
@@ -151,12 +203,17 @@ def told_in_full(place: Anchor, tells: npt.NDArray[np.float32]) -> Anchor:
         A place; one without a grade stays.
     tells : ndarray
         float32 (d + 1,): weights of the style's numbers, and the level that is added.
+    pattern : ndarray
+        float64 (d,), the direction; see :func:`grade_pattern`.
+    share : float
+        How much of what is missing: 0 leaves it where it is, 1 lets it tell exactly what its grade counts.
     """
     if place.grade is None:
         return place
     weights, level = tells[:-1].astype(np.float64), float(tells[-1])
-    missing = place.grade - (place.style @ weights + level)
-    style = place.style + missing * weights / max(float(weights @ weights), 1e-12)
+    missing = share * (place.grade - (place.style @ weights + level))
+    gain = float(pattern @ weights)
+    style = place.style + missing * pattern / (gain if abs(gain) > 1e-12 else 1.0)
     return replace(place, style=np.asarray(style, np.float32))
 
 
@@ -237,6 +294,7 @@ def build_places(
     data: Path,
     *,
     tells: npt.NDArray[np.float32] | None = None,
+    share: float = 1.0,
     neighbors: bool = True,
     tell: Callable[[float], None] = lambda share: None,
 ) -> tuple[Anchors, Atlas]:
@@ -252,6 +310,8 @@ def build_places(
         Folder of the training data.
     tells : ndarray, optional
         How latents tell the grade (:func:`grade_direction`); places are then moved until they tell theirs.
+    share : float
+        How far they are moved, 0 (not at all) to 1.
     neighbors : bool
         Whether the map is also laid out by t-SNE (scikit-learn).
     tell : callable
@@ -283,13 +343,13 @@ def build_places(
     if neighbors:
         check_neighbors()
     pictures = graded_pictures(config, data)
-    share = 0.85 if neighbors else 1.0
-    found = survey_pictures(model, pictures, lambda done: tell(share * done))
+    part = 0.85 if neighbors else 1.0
+    found = survey_pictures(model, pictures, lambda done: tell(part * done))
     atlas = found.atlas(model)
     if neighbors:
         atlas = atlas.with_neighbors()
     tell(1.0)
-    return found.anchors(model, grade_values(config), tells), atlas
+    return found.anchors(model, grade_values(config), tells, share), atlas
 
 
 def write_places(folder: Path, anchors: Anchors, atlas: Atlas) -> None:
