@@ -250,8 +250,8 @@ class CropSampler:
             turns, flip = int(rng.integers(4)), bool(rng.integers(2))
             scale = draw_density(rng, self.jitter)
             picture = scale_density(image[y : y + self.crop, x : x + self.crop], scale)
-            images.append(_turn(picture, turns, flip))
-            labels.append(_turn(drawn[y : y + reach, x : x + reach], turns, flip))
+            images.append(turned(picture, turns, flip))
+            labels.append(turned(drawn[y : y + reach, x : x + reach], turns, flip))
             details.append(detail)
             if self._grades is not None:
                 grades.append(self._grades[number])
@@ -273,6 +273,9 @@ def jitter_stain(
     rgb: npt.NDArray[np.uint8], rng: np.random.Generator, spread: float
 ) -> npt.NDArray[np.uint8]:
     """Vary the stain of a picture mildly: scale the optical density of each channel and of all.
+
+    Channels do not mix, so that the stain that was read of a picture can follow it. For more, see
+    :func:`~napari_histosynth.paint.segment_data.vary_stain`.
 
     Parameters
     ----------
@@ -301,7 +304,8 @@ def scale_density(rgb: npt.NDArray[np.uint8], scale: npt.NDArray[np.float64]) ->
     return np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1)
 
 
-def _turn(x: npt.NDArray[np.uint8], turns: int, flip: bool) -> npt.NDArray[np.uint8]:
+def turned(x: npt.NDArray[np.uint8], turns: int, flip: bool) -> npt.NDArray[np.uint8]:
+    """Turn a picture or label map, (y, x, ...), by quarter turns, and mirror it if asked."""
     x = np.rot90(x, turns)
     return x[:, ::-1] if flip else x
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from napari_histosynth.core.errors import TrainingError
-from napari_histosynth.paint.data import PICTURES, Split, load_fields
+from napari_histosynth.paint.data import PICTURES, Split, load_fields, turned
 from napari_histosynth.paint.regions import regions_of
 
 if TYPE_CHECKING:
@@ -133,11 +133,14 @@ class SegmentSampler:
             image = vary_sharpness(image, rng)
         regions = np.asarray(Image.fromarray(one.regions[cut]).resize(wanted, Image.Resampling.NEAREST))
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-        return _turn(image, turns, flip), _turn(regions, turns, flip)
+        return turned(image, turns, flip), turned(regions, turns, flip)
 
 
 def vary_stain(rgb: npt.NDArray[np.uint8], rng: np.random.Generator, spread: float) -> npt.NDArray[np.uint8]:
     """Vary the stain of a picture strongly: mix the optical densities of its channels, tint the glass.
+
+    It goes farther than laboratories do, and channels mix, so that no stain that was read of the picture can
+    follow, as it does :func:`~napari_histosynth.paint.data.jitter_stain`.
 
     Parameters
     ----------
@@ -170,8 +173,3 @@ def vary_sharpness(rgb: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=35 + round(60 * strength), subsampling=int(rng.integers(3)))
     return np.asarray(Image.open(buffer))
-
-
-def _turn(x: npt.NDArray[np.uint8], turns: int, flip: bool) -> npt.NDArray[np.uint8]:
-    x = np.rot90(x, turns)
-    return x[:, ::-1] if flip else x
