@@ -88,3 +88,33 @@ def test_classes_that_repeat_are_kept_and_not_measured_is_not_none_found(tmp_pat
     for repeats in (None, (), ("mucin", "muscle")):
         card = CARD.model_copy(update={"repeats": repeats})
         assert ModelCard.read(write(tmp_path, card.to_toml())).repeats == repeats
+
+
+def test_a_model_of_stains_names_two_and_no_scheme(tmp_path: Path) -> None:
+    card = ModelCard(
+        name="stains", system="stain", preset="compact", stains=("H&E", "Ki-67"), um_per_px=0.5, latent_size=0
+    )
+    assert "scheme" not in card.to_toml()
+    assert ModelCard.read(write(tmp_path, card.to_toml())) == card
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ('stains = [\n    "H&E",\n    "Ki-67",\n]', "", "field 'stains' is missing"),
+        ('    "Ki-67",\n', "", "'stains' is .*names two"),
+        ("latent_size = 0", "latent_size = 3", "'latent_size' is 3, but"),
+        ('preset = "compact"', 'preset = "local"', "'preset' is 'local', but .*compact"),
+        ("um_per_px = 0.5", 'um_per_px = 0.5\nscheme = "colon-3"', "'scheme' is 'colon-3', but"),
+    ],
+)
+def test_what_does_not_fit_a_model_of_stains_is_named(
+    tmp_path: Path, was: str, becomes: str, said: str
+) -> None:
+    card = ModelCard(
+        name="stains", system="stain", preset="compact", stains=("H&E", "Ki-67"), um_per_px=0.5, latent_size=0
+    )
+    text = card.to_toml()
+    assert was in text
+    with pytest.raises(ModelError, match=said):
+        ModelCard.read(write(tmp_path, text.replace(was, becomes)))

@@ -35,8 +35,8 @@ Needs the extra 'train': pip install 'napari-histosynth\\[train]'. Two CPU cores
 
 STAIN_HELP = help_text("""Train a model that turns one stain into another and back.
 
-DIR is the folder that the pictures' paths in the TOML are relative to; nothing has to be paired. A run that was
-stopped goes on where its last checkpoint is.
+DIR is the folder that the pictures' paths in the TOML are relative to; nothing has to be paired. A run that
+was stopped goes on where its last checkpoint is.
 
 \b
 $ histosynth train stain --config models/ki67-he/train.toml --data slides

@@ -135,9 +135,8 @@ def load_specimens(
         ]
     if not found and not held_out:
         raise TrainingError(f"No picture in {data} is left to train on.")
-    say(
-        f"{len(found)} pictures {'held out' if held_out else 'to train on'} of the {'second' if second else 'first'} stain."
-    )
+    what, stain = "held out" if held_out else "to train on", "second" if second else "first"
+    say(f"Pictures {what}, {stain} stain: {len(found)}.")
     return found
 
 
@@ -173,7 +172,7 @@ class StainSampler:
             reach = config.loop.crop * 1.42 / config.data.zoom[0] * config.model.um_per_px / one.um_per_px
             if min(one.image.shape[:2]) < reach:
                 raise TrainingError(
-                    f"{one.name} has {min(one.image.shape[:2])} px a side at {one.um_per_px:g} um per px, too "
+                    f"{one.name} has {min(one.image.shape[:2])} px a side at {one.um_per_px:g} um/px, too "
                     f"little for crops of {config.loop.crop} px; {round(reach)} are needed."
                 )
 

@@ -10,6 +10,7 @@ from napari_histosynth.paint.run import run_training
 from napari_histosynth.stain.config import StainConfig, read_stain_config
 
 if TYPE_CHECKING:
+    from napari_histosynth.stain.data import Specimen
     from napari_histosynth.stain.training import StainTraining
 
 
@@ -76,14 +77,21 @@ def prepare_stain(config: StainConfig, data: Path, say: Callable[[str], None] = 
     from napari_histosynth.stain.data import StainSampler, load_specimens
     from napari_histosynth.stain.training import StainTraining
 
-    read = {"um_per_px": config.model.um_per_px, "steered": bool(config.steering), "say": say}
     wanted = config.data
-    first = load_specimens(data, wanted.first, second=False, **read)
-    second = load_specimens(data, wanted.second, second=True, **read)
-    shown = (
-        load_specimens(data, wanted.first, second=False, held_out=True, **read)[:3] or first[:3],
-        load_specimens(data, wanted.second, second=True, held_out=True, **read)[:1] or second[:1],
-    )
+
+    def read(second: bool, held_out: bool = False) -> list[Specimen]:
+        return load_specimens(
+            data,
+            wanted.second if second else wanted.first,
+            config.model.um_per_px,
+            second=second,
+            held_out=held_out,
+            steered=bool(config.steering),
+            say=say,
+        )
+
+    first, second = read(False), read(True)
+    shown = (read(False, True)[:3] or first[:3], read(True, True)[:1] or second[:1])
     training = StainTraining(config, StainSampler(config, first, second), shown)
     count = sum(one.numel() for one in training.generators["to_second"].parameters())
     say(f"A generator has {count:,} parameters.")

@@ -165,7 +165,7 @@ def load_stain_model(
                 generator = build_stain_generator(card.preset, **architecture)
             load_state(generator, state, f"{folder.where} ({direction})")
             generator = generator.eval().requires_grad_(False)
-            generators[direction] = generator.to(where, dtype, memory_format=torch.channels_last)
+            generators[direction] = generator.to(where, dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if not any(generators.values()):
         raise ModelError(f"{folder.where} holds the weights of neither direction; get the model again.")
     return StainModel(card, generators["forward"], generators["reverse"], where, dtype)

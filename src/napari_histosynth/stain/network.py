@@ -3,8 +3,9 @@
 The paper's generator is three strided convolutions, ten residual blocks and three transposed convolutions,
 with connections that hand the encoder's features to the decoder at the same resolution (section 3.1, figure
 2). It normalizes each picture by itself (InstanceNorm), so that every pixel depends on the whole picture, and
-tiles of a slide do not fit together. The *compact* preset normalizes every pixel by itself, over its channels:
-what a pixel becomes depends on its surroundings of :attr:`StainGenerator.margin` px and on nothing else.
+tiles of a slide do not fit together. The *compact* preset normalizes every pixel by itself, over its
+channels: what a pixel becomes depends on its surroundings of :attr:`StainGenerator.margin` px and on nothing
+else.
 """
 
 from __future__ import annotations
@@ -299,7 +300,7 @@ def _margin(halvings: int, blocks: int, stride: int) -> int:
     """
     strided = sum(2**level for level in range(halvings))
     reach = 3 + strided + 2 * blocks * stride + 2 * strided + 3
-    return -(-reach // stride) * stride
+    return int(-(-reach // stride) * stride)
 
 
 def _norm(kind: Norm, channels: int) -> nn.Module:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.stain import optical_density
-from napari_histosynth.core.tiles import Window
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from napari_histosynth.core.tiles import Window
 
 #: Stream of the chances of nuclei, apart from those of other noise.
 STREAM = 0x6167
@@ -116,14 +116,3 @@ def planes_of(nuclei: npt.NDArray[np.int32], positive: npt.NDArray[np.bool_]) ->
     is_positive = positive[nuclei]
     found = nuclei > 0
     return np.stack([is_positive & found, ~is_positive & found, np.ones_like(found)]).astype(np.float32)
-
-
-def chances(centers: npt.NDArray[np.floating], seed: int) -> npt.NDArray[np.float64]:
-    """Return a number between 0 and 1 for each nucleus, (n,), a function of its place (n, 2) alone, in px."""
-    from scipy.special import ndtr
-
-    drawn = [
-        float(gaussian(seed, STREAM, 0, Window(y, y + 1, x, x + 1))[0, 0])
-        for y, x in np.asarray(np.rint(centers), int)
-    ]
-    return np.asarray(ndtr(np.asarray(drawn, np.float64)), np.float64)

@@ -1,4 +1,4 @@
-"""Train two generators and two judges on pictures of two stains that nobody paired (Liu et al., section 3)."""
+"""Train two generators and two judges on unpaired pictures of two stains (Liu et al., section 3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.training import decayed, update_average
 from napari_histosynth.paint.model import from_rgb, to_rgb
-from napari_histosynth.stain.data import shown_part
+from napari_histosynth.stain.data import UNTOLD, shown_part
 from napari_histosynth.stain.losses import glass_loss, ssim, steering_loss, structure_loss
 from napari_histosynth.stain.network import PatchJudge, build_stain_generator
 
@@ -174,11 +174,13 @@ class StainTraining:
         self.optimizers["generators"].step()
 
         self.judges.requires_grad_(True)
+        if own is not None:  # of some real pictures, too, nobody says which nuclei are positive
+            own = own * (torch.rand(len(own), 1, 1, 1, device=device) >= UNTOLD)
         with fabric.autocast():
             judged = self._judged("second", _told(second, own), _told(as_second, asked))
             judged = judged + self._judged("first", first, as_first)
         self.optimizers["judges"].zero_grad(set_to_none=True)
-        judged.backward()
+        judged.backward()  # type: ignore[no-untyped-call]
         self.optimizers["judges"].step()
         update_average(self.average, self.generators, step, self.config.optimizer.average)
         losses["judges"] = judged
@@ -227,13 +229,15 @@ class StainTraining:
         of_real, of_drawn = verdict.split(len(real))
         if self.config.loss.adversarial == "log":
             return F.softplus(-of_real).mean() + F.softplus(of_drawn).mean()
-        return 0.5 * ((of_real - 1).square().mean() + of_drawn.square().mean())
+        wrong: Tensor = 0.5 * ((of_real - 1).square().mean() + of_drawn.square().mean())
+        return wrong
 
     def _genuine(self, verdict: Tensor) -> Tensor:
         """Return how far a verdict on what was drawn is from that on real pictures."""
         if self.config.loss.adversarial == "log":
             return F.softplus(-verdict.float()).mean()
-        return (verdict.float() - 1).square().mean()
+        missed: Tensor = (verdict.float() - 1).square().mean()
+        return missed
 
     def _set_learning_rates(self, step: int) -> None:
         adam, loop = self.config.optimizer, self.config.loop

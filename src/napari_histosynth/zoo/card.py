@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from napari_histosynth.core.errors import ModelError
-
 
 #: The presets of each system.
 _PRESETS = {
@@ -66,8 +74,8 @@ class ModelCard(BaseModel):
     title: str = ""
     system: Literal["shi-gan", "segmenter", "stain"] = "shi-gan"
     preset: Literal["local", "paper", "unet", "compact", "resnet"]
-    scheme: str = ""
-    stains: tuple[str, ...] = ()
+    scheme: str
+    stains: tuple[str, ...] = Field(default=(), validate_default=True)
     um_per_px: float = Field(gt=0, allow_inf_nan=False)
     latent_size: int = Field(ge=0)
     sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
@@ -79,6 +87,13 @@ class ModelCard(BaseModel):
     architecture: dict[str, Any] = Field(default_factory=dict)
     repeats: tuple[str, ...] | None = None
     metrics: dict[str, float | str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stains_need_no_scheme(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("system") == "stain":
+            return {"scheme": "", **fields}
+        return fields
 
     @field_validator("preset")
     @classmethod
@@ -92,16 +107,18 @@ class ModelCard(BaseModel):
     @field_validator("scheme")
     @classmethod
     def _scheme_of_system(cls, scheme: str, info: ValidationInfo) -> str:
-        if "system" in info.data and (not scheme) != (info.data["system"] == "stain"):
-            raise ValueError("a model has the scheme of its labels, a model of stains none")
-        return scheme
+        if "system" not in info.data or (not scheme) == (info.data["system"] == "stain"):
+            return scheme
+        raise ValueError("a model has the scheme of its labels, a model of stains none")
 
     @field_validator("stains")
     @classmethod
     def _two_stains(cls, stains: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if "system" in info.data and len(stains) != (2 if info.data["system"] == "stain" else 0):
-            raise ValueError("a model of stains names two, other models none")
-        return stains
+        if "system" not in info.data or len(stains) == (2 if info.data["system"] == "stain" else 0):
+            return stains
+        if not stains:
+            raise PydanticCustomError("missing", "a model of stains names two")
+        raise ValueError("a model of stains names two, other models none")
 
     @field_validator("latent_size")
     @classmethod
@@ -154,9 +171,10 @@ class ModelCard(BaseModel):
     def to_toml(self) -> str:
         """Return the card as TOML, fields always in the same order and the tables last."""
         fields = self.model_dump(mode="json")
-        left_out = [key for key in ("scheme", "stains") if not fields[key]]
-        kept = {key: value for key, value in fields.items() if value not in ({}, None) and key not in left_out}
-        return tomli_w.dumps(kept)
+        for key in ("scheme", "stains"):
+            if not fields[key]:
+                del fields[key]
+        return tomli_w.dumps({key: value for key, value in fields.items() if value not in ({}, None)})
 
 
 def _first_fault(error: ValidationError) -> str:

@@ -86,8 +86,8 @@ class ModelFolder:
         name = self.card.scheme
         if not name:
             raise ModelError(
-                f"{self.where} turns {' into '.join(self.card.stains)} and knows no labels; choose a model of "
-                "tissue."
+                f"{self.where} turns {' into '.join(self.card.stains)} and knows no labels; choose a model "
+                "of tissue."
             )
         if name.endswith(".toml"):
             if Path(name).name != name:
