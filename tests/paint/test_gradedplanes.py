@@ -55,7 +55,7 @@ COLORS = np.array([[245, 243, 246], [226, 160, 200], [150, 90, 160]], np.uint8)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, write_glas: Callable[..., Path]) -> Path:
-    """Three fields of tissue: a healthy one, a poorly differentiated one, and one whose grade counts nothing."""
+    """Three fields: a healthy one, a poorly differentiated one, and one whose grade counts nothing."""
     rows = []
     for number, grade in enumerate(("healthy", "poorly differentiated", "adenomatous")):
         labels = np.minimum(example_labels("crypts-cross", (160, 160), 1.0, seed=number), 2)
