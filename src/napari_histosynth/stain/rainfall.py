@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NEIGHBORS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0))
 _NOWHERE = -1
+_ROUNDS = 4  # of joining: parts of one nucleus are few, and a bound keeps what decides near
 
 
 def basins(height: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
@@ -72,6 +73,18 @@ def merge_basins(
     ndarray
         int32 (y, x), as ``basin``.
     """
+    for _ in range(_ROUNDS):
+        joined = _joined(height, basin, rise)
+        if joined is basin:
+            break
+        basin = joined
+    return basin
+
+
+def _joined(
+    height: npt.NDArray[np.float32], basin: npt.NDArray[np.int32], rise: float
+) -> npt.NDArray[np.int32]:
+    """Join each basin to one beside it, if it is shallow; the very same array if none is."""
     lower, upper, passes = _borders(height, basin)
     flat = height.ravel()
     shallow = flat[lower] - passes < rise

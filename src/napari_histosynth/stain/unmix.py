@@ -32,8 +32,9 @@ FINEST, COARSEST = 0.05, 1.0
 
 #: Optical density from which a pixel holds stain at all, and from which it is too dark to have a color.
 STAINED, TOO_DARK = 0.15, 1.3
-#: Share of the second stain up to which a pixel is of the first alone, and from which of the second alone.
-_FIRST_ALONE, _SECOND_ALONE = 0.3, 0.7
+#: Share of the second stain up to which a pixel counts as of the first, and from which as of the second; and
+#: the part of each, the purest, that its color is read from.
+_FIRST, _SECOND, _PUREST = 0.3, 0.5, 50
 #: Densest pixels of one stain that its color is read from, as percentiles.
 _DENSE = (60, 98)
 #: Pixels of one stain alone that count as much as the usual color does, at least and as a share of all.
@@ -136,13 +137,20 @@ def estimate_basis(density: npt.NDArray[Any], stains: Stains = "hdab") -> StainB
         first, second = basis.unmix(stained)
         amount = first + second
         share = second / np.maximum(amount, 1e-6)
-        alone = (share < _FIRST_ALONE, share > _SECOND_ALONE)
+        alone = _purest(share, share < _FIRST), _purest(-share, share > _SECOND)
         vectors = [
             _color(stained[chosen], amount[chosen], expected, doubt)
             for chosen, expected in zip(alone, usual.vectors, strict=True)
         ]
         basis = StainBasis(stains, np.array(vectors), np.zeros(3))
     return StainBasis(stains, basis.vectors, glass)
+
+
+def _purest(impurity: npt.NDArray[Any], candidates: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Return which candidates hold the least of the other stain."""
+    if not candidates.any():
+        return candidates
+    return candidates & (impurity <= np.percentile(impurity[candidates], _PUREST))
 
 
 def _color(
