@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 
 from napari_histosynth.paint.model import from_rgb
 from napari_histosynth.stain.colors import DAB, HEMATOXYLIN
-from napari_histosynth.stain.densities import optical_density, smoothed, unmix
+from napari_histosynth.stain.densities import optical_density, smoothed, unmixed
 from napari_histosynth.stain.losses import glass_loss, ssim, steering_loss, structure_loss
 
 
@@ -30,9 +30,11 @@ PLACES = [(16, 16), (40, 20), (30, 48)]
 
 def test_stains_that_were_mixed_are_found_again() -> None:
     y, x = np.indices((32, 32)) / 32
-    found = unmix(picture((HEMATOXYLIN, y), (DAB, x)), HEMATOXYLIN, DAB)[0].numpy()
+    amounts, rest = unmixed(picture((HEMATOXYLIN, y), (DAB, x)), HEMATOXYLIN, DAB)
+    found = amounts[0].numpy()
     assert np.abs(found[0] - y).max() < 0.03
     assert np.abs(found[1] - x).max() < 0.03
+    assert float(rest.max()) < 0.03
 
 
 def test_white_has_no_density() -> None:
@@ -77,10 +79,18 @@ def test_pale_glass_is_no_fault_and_orange_glass_is() -> None:
 
 
 def test_brown_where_it_was_asked_for_is_no_fault_and_elsewhere_it_is() -> None:
-    brown, blue = spots(PLACES[:1]), spots(PLACES[1:])
-    drawn = picture((DAB, brown), (HEMATOXYLIN, blue * 0.6))
+    brown, blue = spots(PLACES[:1], amount=2.0) > 0, spots(PLACES[1:]) > 0
+    drawn = picture((DAB, 2.0 * brown), (HEMATOXYLIN, 0.6 * blue))
     asked = torch.from_numpy(np.stack([brown, blue, np.ones_like(brown)])[None]).float()
     other = torch.from_numpy(np.stack([blue, brown, np.ones_like(brown)])[None]).float()
     assert float(steering_loss(drawn, asked)) < 0.1
     assert float(steering_loss(drawn, other)) > 0.5
     assert float(steering_loss(drawn, 0 * other)) == 0, "nothing is asked where nothing is known"
+
+
+def test_brown_of_another_color_is_a_fault() -> None:
+    there = spots(PLACES)
+    asked = torch.from_numpy(np.stack([there, 0 * there, np.ones_like(there)])[None]).float()
+    yellow = (0.02, 0.35, 0.94)
+    assert float(steering_loss(picture((yellow, 2.0 * there)), asked)) > 0.3
+    assert float(steering_loss(picture((yellow, 2.0 * there)), asked, HEMATOXYLIN, yellow)) < 0.2

@@ -12,12 +12,15 @@ from PIL import Image
 
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.paint.segment_data import vary_stain
+from napari_histosynth.stain.colors import DAB, HEMATOXYLIN
 from napari_histosynth.stain.steering import he_nuclei, ki67_nuclei, planes_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_histosynth.stain.config import PicturesSection, StainConfig
+
+    Color = tuple[float, float, float]
 
 #: Share of the crops of H&E of which nobody tells which nuclei are positive: the network learns to decide.
 UNTOLD = 0.3
@@ -138,6 +141,23 @@ def load_specimens(
     what, stain = "held out" if held_out else "to train on", "second" if second else "first"
     say(f"Pictures {what}, {stain} stain: {len(found)}.")
     return found
+
+
+def nuclear_colors(specimens: Sequence[Specimen]) -> tuple[Color, Color]:
+    """Return the optical densities of negative and of positive nuclei; the usual ones without any."""
+    from napari_histosynth.core.stain import optical_density
+
+    found: list[Color] = []
+    for wanted, usual in ((False, HEMATOXYLIN), (True, DAB)):
+        pixels = [
+            optical_density(one.image[(one.nuclei > 0) & (one.positive[one.nuclei] == wanted)])
+            for one in specimens
+            if one.nuclei is not None and one.positive is not None
+        ]
+        mean = np.concatenate(pixels).mean(0) if sum(map(len, pixels)) else np.array(usual)
+        red, green, blue = (float(part) for part in mean / np.linalg.norm(mean))
+        found.append((red, green, blue))
+    return found[0], found[1]
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:

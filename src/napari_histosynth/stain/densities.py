@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+#: Optical densities of red, green and blue; their length does not matter.
+Color = tuple[float, float, float]
+
 
 def optical_density(image: Tensor) -> Tensor:
     """Return the optical density, 0 for white, of pictures (n, 3, y, x) in [-1, 1]."""
@@ -13,8 +16,8 @@ def optical_density(image: Tensor) -> Tensor:
     return -torch.log((light.clamp(0, 255) + 1) / 256)
 
 
-def unmix(image: Tensor, *stains: tuple[float, float, float]) -> Tensor:
-    """Return how much of each stain pictures hold, by least squares, none below 0.
+def unmixed(image: Tensor, *stains: Color) -> tuple[Tensor, Tensor]:
+    """Return how much of each stain pictures hold, by least squares, none below 0, and what is of no stain.
 
     Parameters
     ----------
@@ -25,12 +28,17 @@ def unmix(image: Tensor, *stains: tuple[float, float, float]) -> Tensor:
 
     Returns
     -------
-    Tensor
+    amounts : Tensor
         float32 (n, stains, y, x).
+    rest : Tensor
+        float32 (n, 1, y, x), length of the density that they leave over.
     """
     colors = F.normalize(torch.tensor(stains, dtype=torch.float32, device=image.device), dim=1)
     inverse = torch.linalg.pinv(colors)  # (3, stains)
-    return torch.einsum("ncyx,cs->nsyx", optical_density(image), inverse).clamp(min=0)
+    density = optical_density(image)
+    amounts = torch.einsum("ncyx,cs->nsyx", density, inverse).clamp(min=0)
+    rest = density - torch.einsum("nsyx,sc->ncyx", amounts, colors)
+    return amounts, (rest.square().sum(1, keepdim=True) + 1e-8).sqrt()
 
 
 def smoothed(x: Tensor, pixels: float) -> Tensor:

@@ -6,12 +6,13 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.stain.colors import DAB, HEMATOXYLIN
-from napari_histosynth.stain.densities import optical_density, smoothed, unmix
+from napari_histosynth.stain.densities import Color, optical_density, smoothed, unmixed
 
 #: Window of SSIM, px, as Wang et al. (2004).
 SSIM_SIGMA = 1.5
-#: DAB that a positive nucleus has at least, and anything else at most, optical density.
-BROWN, NOT_BROWN = 0.55, 0.12
+#: DAB that a positive nucleus has at least, and anything else at most, optical density; and how much density
+#: in a positive nucleus may be of neither color.
+BROWN, NOT_BROWN, OFF_COLOR = 1.0, 0.15, 0.2
 #: Density, summed over the colors, up to which a pixel of the source is glass, and one drawn is pale.
 GLASS, PALE = 0.25, 0.35
 
@@ -36,12 +37,12 @@ def nuclear_density(image: Tensor, second: bool) -> Tensor:
     image : Tensor
         (n, 3, y, x) in [-1, 1].
     second : bool
-        Whether the picture is stained for Ki-67, where hematoxylin and DAB both color nuclei. In H&E it is
-        red light that nuclei absorb and eosin lets pass.
+        Whether the picture is stained for Ki-67, where whatever is dark is a nucleus. In H&E it is red light
+        that nuclei absorb and eosin lets pass.
     """
-    if not second:
-        return smoothed(optical_density(image)[:, :1], SSIM_SIGMA)
-    return smoothed(unmix(image, HEMATOXYLIN, DAB).sum(1, keepdim=True).clamp(max=1.5), SSIM_SIGMA)
+    density = optical_density(image)
+    seen = density.mean(1, keepdim=True).clamp(max=1.2) if second else density[:, :1]
+    return smoothed(seen, SSIM_SIGMA)
 
 
 def structure_loss(he: Tensor, ki67: Tensor) -> Tensor:
@@ -62,8 +63,8 @@ def glass_loss(source: Tensor, drawn: Tensor) -> Tensor:
     return (glass * above).sum() / glass.sum().clamp(min=64.0)
 
 
-def steering_loss(drawn: Tensor, planes: Tensor) -> Tensor:
-    """Return how far DAB is from where it was asked for.
+def steering_loss(drawn: Tensor, planes: Tensor, blue: Color = HEMATOXYLIN, brown: Color = DAB) -> Tensor:
+    """Return how far DAB is from where it was asked for, and from its color.
 
     Parameters
     ----------
@@ -71,11 +72,15 @@ def steering_loss(drawn: Tensor, planes: Tensor) -> Tensor:
         (n, 3, y, x) in [-1, 1], stained for Ki-67.
     planes : Tensor
         (n, 3, y, x): positive nuclei, negative ones, and whether they are known.
+    blue, brown : tuple of float
+        Optical densities of negative and positive nuclei: scanners and laboratories differ.
     """
-    dab = smoothed(unmix(drawn, HEMATOXYLIN, DAB)[:, 1:], 1.0)
+    amounts, off_color = unmixed(drawn, blue, brown)
+    dab = smoothed(amounts[:, 1:], 1.0)
     positive, known = planes[:, :1], planes[:, 2:]
     near = F.max_pool2d(positive, 5, 1, 2)  # a nucleus may be drawn a little larger than it was found
-    missed = (F.relu(BROWN - dab) * positive * known).sum() / (positive * known).sum().clamp(min=64.0)
+    wrong = F.relu(BROWN - dab) + F.relu(off_color - OFF_COLOR)
+    missed = (wrong * positive * known).sum() / (positive * known).sum().clamp(min=64.0)
     elsewhere = (1 - near) * known
     spilled = (F.relu(dab - NOT_BROWN) * elsewhere).sum() / elsewhere.sum().clamp(min=64.0)
     return missed + 4 * spilled

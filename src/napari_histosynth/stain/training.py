@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.training import decayed, update_average
 from napari_histosynth.paint.model import from_rgb, to_rgb
-from napari_histosynth.stain.data import UNTOLD, shown_part
+from napari_histosynth.stain.data import UNTOLD, nuclear_colors, shown_part
 from napari_histosynth.stain.losses import glass_loss, ssim, steering_loss, structure_loss
 from napari_histosynth.stain.network import PatchJudge, build_stain_generator
 
@@ -90,6 +90,7 @@ class StainTraining:
         shown: tuple[Sequence[Specimen], Sequence[Specimen]] = ((), ()),
     ) -> None:
         self.config, self.sampler, self.shown = config, sampler, shown
+        self.colors = nuclear_colors(sampler.second)
         torch.manual_seed(config.loop.seed)
         model, judge = config.model, config.discriminator
         plain = {key: value for key, value in model.architecture.items() if key != "steering"}
@@ -165,7 +166,7 @@ class StainTraining:
         if weights.glass:
             losses["glass"] = glass_loss(first, as_second) + glass_loss(second, as_first)
         if weights.steering and asked is not None:
-            losses["steering"] = steering_loss(as_second, asked)
+            losses["steering"] = steering_loss(as_second, asked, *self.colors)
         total = losses["adversarial"] + _sum(
             getattr(weights, name) * loss for name, loss in losses.items() if name != "adversarial"
         )
