@@ -112,7 +112,7 @@ def test_random_looks_are_moved_to_every_grade() -> None:
         grader.of_latent.weight.copy_(torch.tensor([[0.5, 0.0, 0.0]]))
         grader.of_latent.bias.fill_(0.4)
     looks = torch.cat([0.2 * torch.randn(64, 3), torch.randn(64, 9)], 1)
-    moved = grader.spread(looks)
+    moved = grader.spread(looks, looks[:0])
     told = grader.tell(moved[:, :3])
     assert 0 <= told.min() < 0.1
     assert 0.9 < told.max() <= 1
@@ -126,4 +126,23 @@ def test_a_look_is_not_moved_far_while_no_grade_is_learned() -> None:
     with torch.no_grad():
         grader.of_latent.weight.fill_(1e-4)
     looks = torch.zeros(8, 3)
-    assert torch.linalg.norm(grader.spread(looks) - looks, dim=1).max() <= 3.0001
+    assert torch.linalg.norm(grader.spread(looks, looks) - looks, dim=1).max() <= 3.0001
+
+
+def test_looks_are_moved_the_way_in_which_real_ones_change_with_the_grade() -> None:
+    torch.manual_seed(0)
+    grade = torch.rand(400, 1)
+    # the first number tells the grade; the second goes along with it; the third is something else
+    known = torch.cat([grade, 3 * grade, torch.randn(400, 1)], 1) + 0.02 * torch.randn(400, 3)
+    grader = Grader(3)
+    with torch.no_grad():
+        grader.of_latent.weight.copy_(torch.tensor([[1.0, 0.0, 0.0]]))
+        grader.of_latent.bias.zero_()
+    way = grader.way(known)
+    assert float(way @ grader.of_latent.weight[0].detach()) == pytest.approx(1)
+    assert 1.5 < float(way[1]) < 3
+    assert abs(float(way[2])) < 0.3
+    looks = known[:32]
+    moved = grader.spread(looks, known)
+    along = (moved - looks) @ way / way.norm()
+    assert torch.allclose(along[:, None] * way / way.norm(), moved - looks, atol=1e-5)

@@ -20,6 +20,8 @@ from napari_histosynth.paint.lesson import Lesson, stain_of, unsure
 WIDTHS = (24, 48, 96, 128)
 #: How far a latent is moved at most: while nothing is learned yet, all grades lie on one point.
 FARTHEST = 3.0
+#: Share of the covariance of styles that is made even, so that few styles give a direction as well.
+EVEN = 0.1
 
 
 class Grader(nn.Module):
@@ -48,19 +50,44 @@ class Grader(nn.Module):
         return torch.as_tensor(self.of_picture(picture, stain)[0])[:, 0]
 
     @torch.no_grad()
-    def spread(self, latents: Tensor) -> Tensor:
+    def spread(self, latents: Tensor, known: Tensor) -> Tensor:
         """Move latents (n, d), stain included, until they tell grades drawn evenly from 0 to 1.
 
         Layouts give the grade away: nearly all crops are drawn in a look of their own grade, and the ends of
         the scale on few layouts. Random looks moved like this show the discriminators every grade on every
-        layout.
+        layout. They move the way in which real styles change with the grade (:meth:`way`), as the named
+        places of a model do: the shortest way to another reading leaves the cloud of real styles, where
+        nobody showed the generator what tissue is.
+
+        Parameters
+        ----------
+        latents : Tensor
+            (n, d), what to move.
+        known : Tensor
+            (m, d), latents of real pictures.
         """
         style, stain = latents[:, : self.style_size].float(), latents[:, self.style_size :]
-        weights = self.of_latent.weight[0].float()
-        length = weights.norm().clamp(min=1e-6)
-        way = (torch.rand(len(style), device=style.device) - self.tell(style)) / length
-        moved = style + way.clamp(-FARTHEST, FARTHEST)[:, None] * weights / length
+        way = self.way(known)
+        length = way.norm().clamp(min=1e-6)
+        step = (torch.rand(len(style), device=style.device) - self.tell(style)) * length
+        moved = style + step.clamp(-FARTHEST, FARTHEST)[:, None] * way / length
         return torch.cat([moved.to(latents.dtype), stain], 1)
+
+    @torch.no_grad()
+    def way(self, known: Tensor) -> Tensor:
+        """Return how a style moves when the grade that it tells rises by 1, (style_size,).
+
+        The covariance of real styles times the weights that tell the grade (Haufe et al., NeuroImage 87
+        (2014) 96-110); along the weights alone while no two styles are known.
+        """
+        weights = self.of_latent.weight[0].float()
+        if len(known) > 1:
+            covariance = torch.cov(known[:, : self.style_size].float().T)
+            even = covariance.diagonal().mean() * torch.eye(self.style_size, device=weights.device)
+            way = torch.lerp(covariance, even, EVEN) @ weights
+        else:
+            way = weights
+        return way / (way @ weights).clamp(min=1e-6)
 
     def teach(self, lesson: Lesson) -> tuple[Tensor, Tensor]:
         """Return how wrong it grades real crops, and how wrong it finds latents and what is drawn in them."""

@@ -38,10 +38,15 @@ class LatentPrior(nn.Module):
         self.bank[places.to(self.bank.device)] = latents.detach().to(self.bank.dtype)
         self.seen += len(latents)
 
+    @property
+    def known(self) -> Tensor:
+        """The latents that are remembered, (n, d)."""
+        return self.bank[: min(int(self.seen), REMEMBERED)]
+
     @torch.no_grad()
     def sample(self, count: int) -> Tensor:
         """Draw latents (count, d) with torch's generator; N(0, I) before any is known."""
-        known = min(int(self.seen), REMEMBERED)
+        known = len(self.known)
         device = self.bank.device
         if known == 0:
             return torch.randn(count, self.bank.shape[1], device=device)

@@ -132,7 +132,7 @@ class PaintTraining:
             self.prior.update(_with_stain(mean, stain))
             random = self.prior.sample(n - encoded)
             if isinstance(grader := self.aids.get("grade"), Grader):
-                random = grader.spread(random)
+                random = grader.spread(random, self.prior.known)
             latent = torch.cat([_with_stain(latent, stain), random])
             drawn = self.generator(labels, latent)
             inner = _inside(labels, self.sampler.margin)
