@@ -8,7 +8,8 @@ import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,32 +81,49 @@ def save_ome_zarr(
     SaveError
         If the folder cannot be written.
     """
-    import zarr
-
-    target = Path(os.path.realpath(path))
-    _check_target(path, target, version)
     scale = checked_scale(um_per_px or (provenance.um_per_px if provenance else None))
     levels = _checked(picture, labels, scheme)
-    note = {"provenance": json.loads(provenance.to_json())} if provenance is not None else {}
-    temporary = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(6)}.tmp")
-    try:
-        root = zarr.open_group(temporary, mode="w-", zarr_format=3 if version == "0.5" else 2)
+    with new_group(path, version) as root:
         for kind, pixels in levels.items():
             group = root
             if kind == "labels" and "picture" in levels:
                 parent = root.create_group("labels")
                 _describe(parent, {"labels": [LABELS_NAME]}, version)
                 group = parent.create_group(LABELS_NAME)
-            extra = dict(note) if group is root else {}
+            extra = provenance_note(provenance) if group is root else {}
             if kind == "labels" and scheme is not None:
                 extra |= scheme_note(scheme)
             _write_levels(group, pixels, scale, version, scheme if kind == "labels" else None, extra)
+
+
+@contextmanager
+def new_group(path: str | os.PathLike[str], version: Version) -> Iterator[Any]:
+    """Give an empty zarr group to write to, and put it in place once it is whole.
+
+    Raises
+    ------
+    SaveError
+        If the name is none of an OME-Zarr, something else is there, or the folder cannot be written; what was
+        there is untouched.
+    """
+    import zarr
+
+    target = Path(os.path.realpath(path))
+    check_target(path, target, version)
+    temporary = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(6)}.tmp")
+    try:
+        yield zarr.open_group(temporary, mode="w-", zarr_format=3 if version == "0.5" else 2)
         put_in_place(temporary, target)
     except OSError as error:
         reason = (error.strerror or str(error)).lower().rstrip(".")
         raise SaveError(f"Cannot write {path}: {reason} (what was there is untouched).") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def provenance_note(provenance: Provenance | None) -> dict[str, Any]:
+    """Return what a group notes of a provenance."""
+    return {} if provenance is None else {"provenance": json.loads(provenance.to_json())}
 
 
 def open_ome_zarr(path: str | os.PathLike[str]) -> Loaded:
@@ -169,7 +187,7 @@ def open_ome_zarr(path: str | os.PathLike[str]) -> Loaded:
     )
 
 
-def _check_target(path: str | os.PathLike[str], target: Path, version: str) -> None:
+def check_target(path: str | os.PathLike[str], target: Path, version: str) -> None:
     """Raise SaveError if nothing should be written there."""
     if version not in ("0.4", "0.5"):
         raise SaveError(f"Cannot write {path}: there is no OME-Zarr {version} here; choose 0.5 or 0.4.")
@@ -221,37 +239,58 @@ def _write_levels(
     note: dict[str, Any],
 ) -> None:
     """Write a picture or label map as a multiscale group."""
+    levels = levels_of(pixels)
+    for step, level in enumerate(levels):
+        planes = np.ascontiguousarray(np.moveaxis(level, 2, 0)) if level.ndim == 3 else level
+        create_level(group, step, planes.shape, version)[...] = planes
+    name = "H&E" if pixels.ndim == 3 else "Tissue"
+    describe_levels(group, len(levels), pixels.ndim, name, scale, version, scheme, note)
+
+
+def create_level(group: Any, step: int, shape: tuple[int, ...], version: Version) -> Any:
+    """Return a new array of a multiscale group, uint8 of a shape ([c,] y, x), in chunks of a tile."""
+    options: dict[str, Any] = {"dimension_names": ["c", "y", "x"][-len(shape) :]}
+    if version == "0.4":
+        options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    return group.create_array(
+        str(step),
+        shape=shape,
+        dtype=np.dtype(np.uint8),
+        chunks=(*shape[:-2], *(min(TILE, side) for side in shape[-2:])),
+        fill_value=0,
+        **options,
+    )
+
+
+def describe_levels(
+    group: Any,
+    count: int,
+    dimensions: int,
+    name: str,
+    scale: float | None,
+    version: Version,
+    scheme: TissueScheme | None,
+    note: dict[str, Any],
+) -> None:
+    """Write the metadata of a multiscale group whose levels are halved ``count - 1`` times."""
     spatial = {"type": "space"} if scale is None else {"type": "space", "unit": "micrometer"}
     axes: list[dict[str, str]] = [{"name": "y", **spatial}, {"name": "x", **spatial}]
-    if pixels.ndim == 3:
+    if dimensions == 3:
         axes.insert(0, {"name": "c", "type": "channel"})
     datasets = []
-    for step, level in enumerate(levels_of(pixels)):
-        planes = np.ascontiguousarray(np.moveaxis(level, 2, 0)) if level.ndim == 3 else level
-        options: dict[str, Any] = {"dimension_names": [axis["name"] for axis in axes]}
-        if version == "0.4":
-            options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
-        array = group.create_array(
-            str(step),
-            shape=planes.shape,
-            dtype=planes.dtype,
-            chunks=(*planes.shape[:-2], *(min(TILE, side) for side in planes.shape[-2:])),
-            fill_value=0,
-            **options,
-        )
-        array[...] = planes
-        sizes = [1.0] * (planes.ndim - 2) + [(scale or 1.0) * 2.0**step] * 2
+    for step in range(count):
+        sizes = [1.0] * (dimensions - 2) + [(scale or 1.0) * 2.0**step] * 2
         datasets.append({"path": str(step), "coordinateTransformations": [{"type": "scale", "scale": sizes}]})
     multiscale: dict[str, Any] = {
-        "name": "H&E" if pixels.ndim == 3 else "Tissue",
+        "name": name,
         "axes": axes,
         "datasets": datasets,
-        "type": "mean" if pixels.ndim == 3 else "nearest",
+        "type": "mean" if dimensions == 3 else "nearest",
     }
     metadata: dict[str, Any] = {"multiscales": [multiscale]}
     if version == "0.4":
         multiscale["version"] = version
-    if pixels.ndim == 3:
+    if dimensions == 3:
         metadata["omero"] = _omero(version)
     if scheme is not None:
         metadata["image-label"] = _image_label(scheme, version, nested=group.path != "")

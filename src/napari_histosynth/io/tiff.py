@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import threading
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 from xml.etree import ElementTree
 
-import numpy as np
 import numpy.typing as npt
 
 from napari_histosynth.core.atomic import atomic_path
@@ -86,25 +86,14 @@ def save_ome_tiff(
     checked = checked_pixels(pixels, scheme)
     scale = checked_scale(um_per_px or (provenance.um_per_px if provenance else None))
     levels = levels_of(checked)
-    options: dict[str, Any] = {
-        "photometric": "rgb" if checked.ndim == 3 else "minisblack",
-        "tile": (TILE, TILE),
-        "compression": "adobe_deflate",
-        "predictor": checked.ndim == 3,
-    }
-    metadata = _metadata(checked, scheme, scale, provenance)
+    metadata = ome_metadata(checked.shape, scheme, scale, provenance)
     with (
         atomic_path(path) as temporary,
-        tifffile.TiffWriter(temporary, bigtiff=checked.nbytes > _MOST_BYTES // 2, ome=True) as writer,
+        tifffile.TiffWriter(temporary, bigtiff=needs_bigtiff(checked.shape), ome=True) as writer,
     ):
         for step, level in enumerate(levels):
-            if scale is not None:
-                per_centimeter = 1e4 / (scale * 2**step)
-                options |= {"resolution": (per_centimeter,) * 2, "resolutionunit": "CENTIMETER"}
-            if step == 0:
-                writer.write(level, subifds=len(levels) - 1, metadata=metadata, **options)
-            else:
-                writer.write(level, subfiletype=1, **options)
+            options = level_options(step, len(levels), scale, checked.ndim == 3)
+            writer.write(level, metadata=metadata if step == 0 else None, **options)
 
 
 def open_tiff(path: str | os.PathLike[str]) -> Loaded:
@@ -178,14 +167,34 @@ def damage_is_one_sentence(path: str | os.PathLike[str]) -> Iterator[None]:
         raise ImageError(f"Cannot read {path}: {why(error)}.") from error
 
 
-def _metadata(
-    pixels: npt.NDArray[np.uint8],
+def needs_bigtiff(shape: tuple[int, ...]) -> bool:
+    """Return whether pixels of a shape, with smaller copies, may be more than a classic TIFF can hold."""
+    return math.prod(shape) > _MOST_BYTES // 2
+
+
+def level_options(step: int, count: int, scale: float | None, picture: bool) -> dict[str, Any]:
+    """Return how tifffile is to write one level of a pyramid of ``count``, the finest being 0."""
+    options: dict[str, Any] = {
+        "photometric": "rgb" if picture else "minisblack",
+        "tile": (TILE, TILE),
+        "compression": "adobe_deflate",
+        "predictor": picture,
+    }
+    if scale is not None:
+        per_centimeter = 1e4 / (scale * 2**step)
+        options |= {"resolution": (per_centimeter,) * 2, "resolutionunit": "CENTIMETER"}
+    return options | ({"subifds": count - 1} if step == 0 else {"subfiletype": 1})
+
+
+def ome_metadata(
+    shape: tuple[int, ...],
     scheme: TissueScheme | None,
     scale: float | None,
     provenance: Provenance | None,
+    name: str = "H&E",
 ) -> dict[str, Any]:
-    """Return what tifffile writes as OME-XML."""
-    picture = pixels.ndim == 3
+    """Return what tifffile writes as OME-XML; ``name`` is that of a picture."""
+    picture = len(shape) == 3
     note: dict[str, str] = {}
     if scheme is not None and not picture:
         note |= scheme_note(scheme)
@@ -194,12 +203,12 @@ def _metadata(
         note["synthetic"] = str(provenance.synthetic).lower()
         note["provenance"] = provenance.to_json()
     # tifffile would number files at random; two files of the same content may well have one number
-    number = uuid.uuid5(uuid.NAMESPACE_OID, repr((pixels.shape, scale, sorted(note.items()))))
+    number = uuid.uuid5(uuid.NAMESPACE_OID, repr((shape, scale, sorted(note.items()))))
     metadata: dict[str, Any] = {
         "axes": "YXS" if picture else "YX",
         "UUID": str(number),
         "Creator": NAMESPACE,
-        "Name": "H&E" if picture else "Tissue",
+        "Name": name if picture else "Tissue",
     }
     if provenance is not None and provenance.synthetic:
         metadata["Description"] = "Synthetic: drawn by a network, not photographed."
