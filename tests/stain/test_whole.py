@@ -288,9 +288,12 @@ def test_where_nothing_can_be_written_is_said_before_work_begins(
     model: StainModel, instance_folder: Path, source: Path
 ) -> None:
     (source.parent / "folder.png").mkdir()
-    for name, said in {
-        "out.jpg": "ends in", "folder.png": "is a folder", "none/out.png": "no folder", "he.ome.tif": "read at the",
-    }.items():  # fmt: skip
+    for name, said in (
+        ("out.jpg", "ends in"),
+        ("folder.png", "is a folder"),
+        ("none/out.png", "no folder"),
+        ("he.ome.tif", "read at the"),
+    ):
         with pytest.raises(SaveError, match=said):
             stain_file(model, source, source.parent / name)
     one_way = load_stain_model(instance_folder, device="cpu")

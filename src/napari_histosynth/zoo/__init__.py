@@ -4,6 +4,7 @@ Nothing here loads torch before tensors are asked for.
 """
 
 from napari_histosynth.zoo.card import ModelCard
+from napari_histosynth.zoo.cyclegan import import_cyclegan
 from napari_histosynth.zoo.folder import (
     ModelFolder,
     find_model,
@@ -23,6 +24,7 @@ __all__ = [
     "ModelFolder",
     "check_places",
     "find_model",
+    "import_cyclegan",
     "import_shi_gan",
     "list_models",
     "load_state",

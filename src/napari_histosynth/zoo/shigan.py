@@ -246,15 +246,37 @@ def generator_state(content: Any, where: str) -> tuple[dict[str, Tensor], PaperS
 
 def _find_generator(content: Any, where: str) -> dict[str, Tensor]:
     """Return the tensors of the first dictionary with SHI-GAN's blocks, under the released names."""
+    table, prefix = find_table(content, _LANDMARK)
+    if table is None:
+        raise ModelError(
+            f"{where} holds no SHI-GAN generator, since no tensor of it is named '{_LANDMARK}…'; "
+            "choose a generator's checkpoint."
+        )
+    return only_tensors(table, prefix, where)
+
+
+def find_table(content: Any, landmark: str) -> tuple[Mapping[Any, Any] | None, str]:
+    """Return the first dictionary in a checkpoint with a name that begins so, and what stands before it.
+
+    Parameters
+    ----------
+    content : object
+        What :func:`read_checkpoint` gives.
+    landmark : str
+        Beginning of a name that no other network has, behind a prefix like ``module.``.
+
+    Returns
+    -------
+    table : mapping or None
+        None if there is none.
+    prefix : str
+        Such as ``"module."``, or empty.
+    """
     for table in _tables(content):
         for key in table:
-            if isinstance(key, str) and (key.startswith(_LANDMARK) or f".{_LANDMARK}" in key):
-                prefix = key[: key.index(_LANDMARK)]
-                return _only_tensors(table, prefix, where)
-    raise ModelError(
-        f"{where} holds no SHI-GAN generator, since no tensor of it is named '{_LANDMARK}…'; "
-        "choose a generator's checkpoint."
-    )
+            if isinstance(key, str) and (key.startswith(landmark) or f".{landmark}" in key):
+                return table, key[: key.index(landmark)]
+    return None, ""
 
 
 def _tables(content: Any, depth: int = 3) -> Iterator[Mapping[Any, Any]]:
@@ -266,7 +288,7 @@ def _tables(content: Any, depth: int = 3) -> Iterator[Mapping[Any, Any]]:
                 yield from _tables(value, depth - 1)
 
 
-def _only_tensors(table: Mapping[Any, Any], prefix: str, where: str) -> dict[str, Tensor]:
+def only_tensors(table: Mapping[Any, Any], prefix: str, where: str) -> dict[str, Tensor]:
     """Strip a prefix from names, leave out what lacks it, and refuse what is no tensor of numbers."""
     import torch
 
