@@ -28,6 +28,8 @@ UNTOLD = 0.3
 MOST_POSITIVE = 0.6
 #: Pictures are kept at this times the model's resolution, since crops are turned and magnified.
 FINER = 1.25
+#: Density, its length over the three colors, below which a pixel is pale, and above which it is black.
+PALE, BLACK = 0.9, 2.6
 #: Least share of a crop that is tissue, in most crops.
 TISSUE = 0.35
 
@@ -144,7 +146,11 @@ def load_specimens(
 
 
 def nuclear_colors(specimens: Sequence[Specimen]) -> tuple[Color, Color]:
-    """Return the optical densities of negative and of positive nuclei; the usual ones without any."""
+    """Return the optical densities of negative and of positive nuclei; the usual ones without any.
+
+    Of positive ones the browner half of the pixels that are neither pale nor black: the darkest have no
+    color, and at their borders they are blue.
+    """
     from napari_histosynth.core.stain import optical_density
 
     found: list[Color] = []
@@ -154,7 +160,14 @@ def nuclear_colors(specimens: Sequence[Specimen]) -> tuple[Color, Color]:
             for one in specimens
             if one.nuclei is not None and one.positive is not None
         ]
-        mean = np.concatenate(pixels).mean(0) if sum(map(len, pixels)) else np.array(usual)
+        density = np.concatenate([np.zeros((0, 3), np.float32), *pixels])
+        if wanted:
+            length = np.linalg.norm(density, axis=1)
+            density = density[(length > PALE) & (length < BLACK)]
+            if len(density):
+                redness = density[:, 2] / np.maximum(density[:, 0], 1e-3)
+                density = density[redness >= np.median(redness)]
+        mean = density.mean(0) if len(density) else np.array(usual)
         red, green, blue = (float(part) for part in mean / np.linalg.norm(mean))
         found.append((red, green, blue))
     return found[0], found[1]

@@ -12,7 +12,7 @@ from napari_histosynth.stain.densities import Color, optical_density, smoothed, 
 SSIM_SIGMA = 1.5
 #: DAB that a positive nucleus has at least, and anything else at most, optical density; and how much density
 #: in a positive nucleus may be of neither color.
-BROWN, NOT_BROWN, OFF_COLOR = 1.0, 0.15, 0.2
+BROWN, NOT_BROWN, OFF_COLOR = 1.4, 0.15, 0.3
 #: Density, summed over the colors, up to which a pixel of the source is glass, and one drawn is pale.
 GLASS, PALE = 0.25, 0.35
 
