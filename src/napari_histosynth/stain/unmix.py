@@ -150,7 +150,8 @@ def _purest(impurity: npt.NDArray[Any], candidates: npt.NDArray[np.bool_]) -> np
     """Return which candidates hold the least of the other stain."""
     if not candidates.any():
         return candidates
-    return candidates & (impurity <= np.percentile(impurity[candidates], _PUREST))
+    most = float(np.percentile(impurity[candidates], _PUREST))
+    return np.asarray(candidates & (impurity <= most), bool)
 
 
 def _color(
