@@ -23,6 +23,7 @@ from napari_histosynth.cli import (
     latent,
     models,
     segment,
+    stain,
     train,
     weak,
 )
@@ -94,6 +95,7 @@ def root(
 app.command("render", help=draw.RENDER_HELP)(draw.render)
 app.command("labels", help=draw.LABELS_HELP)(draw.labels)
 app.command("segment", help=segment.SEGMENT_HELP)(segment.segment)
+app.command("stain", help=stain.STAIN_HELP)(stain.stain)
 app.command("weak-labels", help=weak.WEAK_HELP)(weak.weak)
 app.command("edit", help=edit.EDIT_HELP)(edit.edit)
 app.command("field", help=field.FIELD_HELP)(field.field)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +42,8 @@ IMPORT_HELP = help_text("""Turn a checkpoint that others released into a model f
 
 \b
 $ histosynth models import G.pth --system shi-gan --scheme prostate-3 -o DIR
+$ histosynth models import latest_net_G_A.pth --reverse latest_net_G_B.pth --system cyclegan
+    --stains "H&E,Ki-67" --um-per-px 0.5 -o DIR
 
 Checkpoints are pickles, which can hold programs: only tensors are read, anything else is refused.""")
 
@@ -52,6 +54,7 @@ class System(StrEnum):
     """Published systems whose checkpoints can be imported."""
 
     SHI_GAN = "shi-gan"
+    CYCLEGAN = "cyclegan"
 
 
 @app.command("list", help=LIST_HELP)
@@ -189,10 +192,17 @@ def verify(
 def import_command(
     checkpoint: Annotated[Path, typer.Argument(metavar="FILE.pth", help="Checkpoint of the generator.")],
     system: Annotated[System, typer.Option(help="Whose checkpoint it is.")],
-    scheme: Annotated[
-        str, typer.Option(metavar="NAME|TOML", help="Tissue scheme of the labels that it takes.")
-    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Model folder to write.")],
+    scheme: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|TOML", help="shi-gan: tissue scheme of the labels that it takes."),
+    ] = None,
+    stains: Annotated[
+        str | None, typer.Option(metavar="FROM,TO", help='cyclegan: the two stains, as "H&E,Ki-67".')
+    ] = None,
+    reverse: Annotated[
+        Path | None, typer.Option(metavar="FILE.pth", help="cyclegan: checkpoint of the way back.")
+    ] = None,
     um_per_px: Annotated[float, typer.Option(help="Micrometers a pixel of its pictures.")] = 1.0,
     name: Annotated[str | None, typer.Option(help="Name of the model. The folder's by default.")] = None,
     half: Annotated[
@@ -201,10 +211,28 @@ def import_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a model that is there.")] = False,
 ) -> None:
     """Run ``histosynth models import``."""
-    from napari_histosynth.zoo import import_shi_gan
+    from napari_histosynth.zoo import import_cyclegan, import_shi_gan
 
-    with waiting(f"Importing {checkpoint.name} as a model of {system.value}"):
-        folder = import_shi_gan(
-            checkpoint, scheme, output, um_per_px, name=name, half=half, overwrite=overwrite
+    for_shi_gan = system is System.SHI_GAN
+    if for_shi_gan and (scheme is None or stains is not None or reverse is not None):
+        raise typer.BadParameter(
+            "A model of shi-gan needs --scheme, and takes neither --stains nor --reverse."
         )
+    if not for_shi_gan and (stains is None or scheme is not None):
+        raise typer.BadParameter('A model of cyclegan needs --stains "H&E,Ki-67", and takes no --scheme.')
+    common: dict[str, Any] = {"name": name, "half": half, "overwrite": overwrite}
+    with waiting(f"Importing {checkpoint.name} as a model of {system.value}"):
+        if scheme is not None:
+            folder = import_shi_gan(checkpoint, scheme, output, um_per_px, **common)
+        else:
+            pair = _two_stains(stains or "")
+            folder = import_cyclegan(checkpoint, pair, output, um_per_px, reverse=reverse, **common)
     say(f"Wrote {folder.path}: {folder.name}, {folder.summary()['megabytes']} MB.")
+
+
+def _two_stains(text: str) -> tuple[str, str]:
+    """Return the names of two stains, from ``"H&E,Ki-67"``."""
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != 2 or not all(names):
+        raise typer.BadParameter(f'--stains {text} is not two names; write it as --stains "H&E,Ki-67".')
+    return names[0], names[1]
