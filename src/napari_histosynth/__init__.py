@@ -19,32 +19,45 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.canvas import Canvas
     from napari_histosynth.paint.model import PaintModel, load_model
     from napari_histosynth.paint.segment import Segmenter, load_segmenter
+    from napari_histosynth.stain.ki67 import Ki67Count, count_ki67
+    from napari_histosynth.stain.model import StainModel, load_stain_model
+    from napari_histosynth.stain.translator import Translator
     from napari_histosynth.zoo import list_models
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Canvas",
+    "Ki67Count",
     "PaintModel",
     "Segmenter",
+    "StainModel",
     "TissueScheme",
+    "Translator",
     "__version__",
+    "count_ki67",
     "get_scheme",
     "list_models",
     "load_model",
     "load_segmenter",
+    "load_stain_model",
     "read_stain",
 ]
 
 _HOMES = {
     "Canvas": "napari_histosynth.paint.canvas",
+    "Ki67Count": "napari_histosynth.stain.ki67",
     "PaintModel": "napari_histosynth.paint.model",
     "Segmenter": "napari_histosynth.paint.segment",
+    "StainModel": "napari_histosynth.stain.model",
     "TissueScheme": "napari_histosynth.core.tissue",
+    "Translator": "napari_histosynth.stain.translator",
+    "count_ki67": "napari_histosynth.stain.ki67",
     "get_scheme": "napari_histosynth.core.tissue",
     "list_models": "napari_histosynth.zoo",
     "load_model": "napari_histosynth.paint.model",
     "load_segmenter": "napari_histosynth.paint.segment",
+    "load_stain_model": "napari_histosynth.stain.model",
     "read_stain": "napari_histosynth.core.stain",
 }
 

@@ -1,1 +1,1 @@
-"""H&E becomes Ki-67 and back (an improved CycleGAN), at any size; and how many nuclei are positive is counted."""
+"""H&E becomes Ki-67 and back, at any size (after Liu et al., 2021); and positive nuclei are counted."""
