@@ -1,0 +1,50 @@
+"""Whether tiles show in a picture larger than one, and how fast it is drawn."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_histosynth.study.stainbench import StainBench
+
+METHODS = {
+    "local": "no statistics over the picture (ours)",
+    "plain": "InstanceNorm of each tile",
+    "kin": "kernelized InstanceNorm",
+    "position": "InstanceNorm by position (ours)",
+}
+"""Where a generator may take its statistics from, and what it is called."""
+
+
+def seams(bench: StainBench) -> dict[str, Any]:
+    """Draw a large field in tiles and measure their borders, in each way that the model can be drawn.
+
+    Returns
+    -------
+    dict
+        ``side`` and ``tile`` in px; ``source``, the measure of the H&E at the same lines; for each of
+        :data:`METHODS` that applies, ``ratio``, ``error`` (standard) and ``megapixels_s``.
+    """
+    from napari_histosynth.stain.seams import seam_measure
+    from napari_histosynth.stain.translator import Translator
+
+    picture = bench.material.large.image
+    generator = bench.model.generator()
+    tile = bench.sizes.tile
+    found: dict[str, Any] = {
+        "side": min(picture.shape[:2]),
+        "tile": tile,
+        "source": asdict(seam_measure(picture, tile, step=generator.stride)),
+    }
+    for method in ("local",) if generator.local else ("plain", "kin", "position"):
+        with bench.watch(f"{bench.subject.label}: drawing a large field, {METHODS[method]}") as tell:
+            way = "auto" if method == "local" else method
+            translator = Translator(bench.model, picture, bench.um_per_px, method=way, tile=tile)
+            began = time.perf_counter()
+            drawn = translator.translate(progress=tell)
+            seconds = time.perf_counter() - began
+        measured = asdict(seam_measure(drawn, translator.tile, step=generator.stride))
+        found[method] = measured | {"megapixels_s": drawn.shape[0] * drawn.shape[1] * 1e-6 / seconds}
+    return found
