@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_histosynth.core.errors import Cancelled
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.scaledpicture import ScaledPicture
 from napari_histosynth.stain import positionnorm
@@ -88,11 +89,28 @@ def test_statistics_are_of_the_place_whatever_was_drawn_before(model: StainModel
     assert np.array_equal(*drawn)
 
 
+def test_looking_at_cells_can_be_stopped(model: StainModel) -> None:
+    rgb = np.random.default_rng(0).integers(0, 255, (600, 900, 3), np.uint8)
+    asked: list[int] = []
+
+    def is_cancelled() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    translator = Translator(model, rgb, 0.5, tile=64)
+    with pytest.raises(Cancelled):
+        translator.translate(Window(0, 64, 0, 64), is_cancelled=is_cancelled)
+    assert translator.drawn == 0
+    assert np.array_equal(
+        translator.translate(Window(0, 64, 0, 64)),
+        Translator(model, rgb, 0.5, tile=64).translate(Window(0, 64, 0, 64)),
+    )
+
+
 def test_the_models_own_generator_stays_as_it_was(model: StainModel, he: np.ndarray) -> None:
     before = model.draw(he[:64, :64])
     generator = model.generator()
     own = painter(model, he)._model.generator()
-    own.draw = None
     assert {id(p) for p in own.parameters()} == {id(p) for p in generator.parameters()}
     assert any(isinstance(module, InstanceNorm) for module in generator.modules())
     assert np.array_equal(model.draw(he[:64, :64]), before)

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_histosynth.core.errors import Cancelled
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.scaledpicture import ScaledPicture
 from napari_histosynth.stain.network import InstanceNorm
@@ -195,6 +196,11 @@ class PositionPainter:
         Which of the model's generators.
     method : "kin" or "position"
         One mean and variance for a window, or interpolated to every pixel.
+
+    Attributes
+    ----------
+    is_cancelled : callable or None
+        Asked before each cell whether to stop.
     """
 
     def __init__(
@@ -214,6 +220,7 @@ class PositionPainter:
         self._picture, self._stride = picture, generator.stride
         self.cells = Cells.of(picture.shape)
         self._known: TileCache[tuple[int, int], Moments] = TileCache(_KEPT_BYTES)
+        self.is_cancelled: Callable[[], bool] | None = None
         self._changes = 0
         self._noting = threading.Lock()
 
@@ -233,6 +240,8 @@ class PositionPainter:
         """Return the statistics of a cell, each picture looked at by itself."""
         known = self._known.get((row, col))
         if known is None:
+            if self.is_cancelled is not None and self.is_cancelled():
+                raise Cancelled("Staining was stopped.")
             changes = self._changes
             window = self.cells.looked_at(row, col, self._stride)
             rgb = self._picture.read(window)

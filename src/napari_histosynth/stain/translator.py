@@ -263,6 +263,8 @@ class Translator:
             if kept is not None:
                 return kept
             changes = self._changes
+            if self._painter is not None:
+                self._painter.is_cancelled = is_cancelled
             drawn = self._pieces(tile)
             with self._noting:
                 if changes == self._changes:
