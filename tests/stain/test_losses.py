@@ -88,6 +88,14 @@ def test_brown_where_it_was_asked_for_is_no_fault_and_elsewhere_it_is() -> None:
     assert float(steering_loss(drawn, 0 * other)) == 0, "nothing is asked where nothing is known"
 
 
+def test_stroma_that_is_blue_is_a_fault_and_pale_stroma_is_not() -> None:
+    there = spots(PLACES)
+    asked = torch.from_numpy(np.stack([0 * there, there, np.ones_like(there)])[None]).float()
+    pale, blue = (picture((HEMATOXYLIN, np.maximum(there, level))) for level in (0.2, 0.9))
+    assert float(steering_loss(pale, asked)) < 0.1
+    assert float(steering_loss(blue, asked)) > 0.5
+
+
 def test_brown_of_another_color_is_a_fault() -> None:
     there = spots(PLACES)
     asked = torch.from_numpy(np.stack([there, 0 * there, np.ones_like(there)])[None]).float()

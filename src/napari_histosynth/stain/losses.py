@@ -13,6 +13,8 @@ SSIM_SIGMA = 1.5
 #: DAB that a positive nucleus has at least, and anything else at most, optical density; and how much density
 #: in a positive nucleus may be of neither color.
 BROWN, NOT_BROWN, OFF_COLOR = 1.4, 0.15, 0.3
+#: Density, its length over the three colors, that cytoplasm and stroma of Ki-67 have at most.
+UNSTAINED = 0.45
 #: Density, summed over the colors, up to which a pixel of the source is glass, and one drawn is pale.
 GLASS, PALE = 0.25, 0.35
 
@@ -64,7 +66,7 @@ def glass_loss(source: Tensor, drawn: Tensor) -> Tensor:
 
 
 def steering_loss(drawn: Tensor, planes: Tensor, blue: Color = HEMATOXYLIN, brown: Color = DAB) -> Tensor:
-    """Return how far DAB is from where it was asked for, and from its color.
+    """Return how far DAB is from its place and its color, and how dark it is between nuclei.
 
     Parameters
     ----------
@@ -83,4 +85,7 @@ def steering_loss(drawn: Tensor, planes: Tensor, blue: Color = HEMATOXYLIN, brow
     missed = (wrong * positive * known).sum() / (positive * known).sum().clamp(min=64.0)
     elsewhere = (1 - near) * known
     spilled = (F.relu(dab - NOT_BROWN) * elsewhere).sum() / elsewhere.sum().clamp(min=64.0)
-    return missed + 4 * spilled
+    between = known * (1 - F.max_pool2d(planes[:, :2].amax(1, keepdim=True), 7, 1, 3))
+    density = smoothed(optical_density(drawn), 2.0).square().sum(1, keepdim=True).add(1e-8).sqrt()
+    dark = (F.relu(density - UNSTAINED) * between).sum() / between.sum().clamp(min=64.0)
+    return missed + 4 * spilled + 2 * dark
