@@ -5,8 +5,8 @@
     python docs/make_stain_card.py                    # models/ki67-he/card.png
     python docs/make_stain_card.py --model runs/mine/model -o mine.png
 
-Left to right: a label map, H&E drawn from it by ``colon-3class``, Ki-67 of a labelling index of 10 and of 40 %, and
-the H&E that the second is turned back into.
+Left to right: a label map, H&E drawn from it by ``colon-3class``, Ki-67 of a labelling index of 10 and of
+40 %, and the H&E that the second is turned back into.
 """
 
 from __future__ import annotations
