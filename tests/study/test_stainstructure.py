@@ -47,14 +47,14 @@ def painted(ground: Any, nucleus: Any, *, other: Any = None, every: int = 4, gla
 def bench_of(he: Pixels, drawn: Pixels, real: Pixels) -> Any:
     half = [SimpleNamespace(image=real[:, :160])], [SimpleNamespace(image=real[:, 160:])]
     return SimpleNamespace(
-        he=[he], as_ki67=[drawn], ki67=[real], um_per_px=UM, subject=SimpleNamespace(label="one"),
+        he=[he], drawn={"alone": [drawn]}, ki67=[real], um_per_px=UM, subject=SimpleNamespace(label="one"),
         material=SimpleNamespace(halves=half), watch=lambda doing: nullcontext(lambda share: None),
     )  # fmt: skip
 
 
 def test_nuclei_that_stay_are_found_again_far_beyond_chance() -> None:
     ki67 = painted(CREAM, BLUE, other=BROWN)
-    found = structure(bench_of(painted(PINK, VIOLET), ki67, ki67))
+    found = structure(bench_of(painted(PINK, VIOLET), ki67, ki67))["alone"]
     assert found["he"] == pytest.approx(13 * 13, abs=8)
     assert found["matched"] > 0.9
     assert found["lost"] == pytest.approx(1 - found["matched"])
@@ -66,7 +66,7 @@ def test_nuclei_that_stay_are_found_again_far_beyond_chance() -> None:
 def test_nuclei_that_vanish_are_lost() -> None:
     ki67 = painted(CREAM, BLUE)
     ki67[:, 160:] = CREAM  # half of them
-    found = structure(bench_of(painted(PINK, VIOLET), ki67, ki67))
+    found = structure(bench_of(painted(PINK, VIOLET), ki67, ki67))["alone"]
     assert found["lost"] == pytest.approx(0.5, abs=0.1)
     assert found["invented"] < 0.1
 
@@ -75,10 +75,10 @@ def test_drawn_as_the_real_one_has_no_distance_and_its_index() -> None:
     ki67 = painted(CREAM, BLUE, other=BROWN)
     found = densities(bench_of(painted(PINK, VIOLET), ki67, ki67))
     for stain in ("hematoxylin", "dab"):
-        assert found[stain]["drawn"] == 0
+        assert found[stain]["alone"] == 0
         assert found[stain]["source"] > found[stain]["real"]
         assert sum(found[stain]["histogram"]["real"]) == pytest.approx(1)
-    assert found["index"]["drawn"] == found["index"]["real"] == pytest.approx(0.25, abs=0.06)
+    assert found["index"]["alone"] == found["index"]["real"] == pytest.approx(0.25, abs=0.06)
 
 
 def test_densities_are_those_of_the_formula_and_of_stained_pixels_alone() -> None:

@@ -57,7 +57,7 @@ def stain(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves the choice to torch.")] = 0,
 ) -> None:
     """Run ``histosynth evaluate stain``; see :data:`STAIN_HELP`."""
-    from napari_histosynth.study.stain import evaluate_stain
+    from napari_histosynth.study.stain import evaluate_stain, save_text
     from napari_histosynth.study.stainmaterial import find_stain_subject, get_stain_budget
     from napari_histosynth.study.stainreport import record_stain
     from napari_histosynth.study.stainvariants import best_of_variants, find_variants, variants_table
@@ -77,7 +77,9 @@ def stain(
         for said, held in report.verdicts(label):
             say(f"{'Yes' if held else 'NO'}: {label}: {said}.")
     if ablation:
-        _print(variants_table(report))
+        ablation_table = variants_table(report)
+        _print(ablation_table)
+        save_text(folder / "variants.md", ablation_table.to_markdown() + "\n")
         for measure, best in best_of_variants(report):
             say(f"Best of the four by {measure}: {best}.")
     say(f"Wrote results.json, results.md and sheets of pictures to {folder}.")

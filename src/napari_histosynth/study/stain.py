@@ -102,8 +102,8 @@ def evaluate_stain(
         "device": where.type,
     }
     report = StainReport(json.loads(json.dumps(about)), models)
-    _write(out / RESULTS, json.dumps(report.to_dict(), indent=1) + "\n")
-    _write(out / TABLE, report.to_markdown())
+    save_text(out / RESULTS, json.dumps(report.to_dict(), indent=1) + "\n")
+    save_text(out / TABLE, report.to_markdown())
     return report
 
 
@@ -162,7 +162,7 @@ def _measured(
                 bench = StainBench(subject, materials[whose], sizes, out, device, watch)
             found = plain(measure(bench))
             kept.parent.mkdir(parents=True, exist_ok=True)
-            _write(kept, json.dumps(found, indent=1))
+            save_text(kept, json.dumps(found, indent=1))
             known = json.loads(json.dumps(found))
         results[part] = known
     return results
@@ -179,6 +179,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _write(path: Path, text: str) -> None:
+def save_text(path: Path, text: str) -> None:
+    """Write a text file whole, or leave what was there."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

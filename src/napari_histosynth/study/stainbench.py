@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_histosynth.stain.model import StainModel, load_stain_model
-from napari_histosynth.stain.steering import ki67_nuclei, planes_of
-from napari_histosynth.study.stainmaterial import StainBudget, StainMaterial, StainSubject
+from napari_histosynth.stain.steering import he_nuclei, ki67_nuclei, planes_of
+from napari_histosynth.study.stainmaterial import (
+    ALONE,
+    TOLD,
+    TOLD_SHARE,
+    StainBudget,
+    StainMaterial,
+    StainSubject,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,9 +96,30 @@ class StainBench:
         return self._drawn("Drawing Ki-67 from H&E", self.he)
 
     @cached_property
+    def as_ki67_told(self) -> list[Pixels]:
+        """The same, told that one nucleus in five is positive, always the same ones."""
+        from napari_histosynth.stain.asked import choose
+
+        planes = []
+        for number, picture in enumerate(self.he):
+            known = choose(he_nuclei(picture, self.um_per_px), TOLD_SHARE, number, self.um_per_px)
+            planes.append(planes_of(known.nuclei, known.positive))
+        return self._drawn("Drawing Ki-67 from H&E, told its nuclei", self.he, planes)
+
+    @property
+    def drawn(self) -> dict[str, list[Pixels]]:
+        """Ki-67 drawn from held-out H&E, in each of :data:`MODES` that the model can be drawn in."""
+        return {ALONE: self.as_ki67} | ({TOLD: self.as_ki67_told} if self.steered else {})
+
+    @cached_property
     def he_again(self) -> list[Pixels]:
-        """The same, drawn as H&E again."""
+        """H&E drawn as Ki-67 and as H&E again."""
         return self._drawn("Drawing it as H&E again", self.as_ki67, reverse=True)
+
+    @cached_property
+    def he_again_told(self) -> list[Pixels]:
+        """The same by way of Ki-67 that was told its nuclei."""
+        return self._drawn("Drawing it as H&E again", self.as_ki67_told, reverse=True)
 
     @cached_property
     def as_he(self) -> list[Pixels]:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 WAYS = {
     "he": "H&E to Ki-67 to H&E",
+    "he_told": "H&E to Ki-67 to H&E, told",
     "ki67": "Ki-67 to H&E to Ki-67",
-    "ki67_told": "the same, told which nuclei are positive",
+    "ki67_told": "Ki-67 to H&E to Ki-67, told",
 }
 """Cycles and what they are called."""
 
@@ -27,13 +28,14 @@ def likeness(bench: StainBench) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``features`` and ``paper`` (whether they are the paper's), ``crops`` and ``real_crops``; ``drawn``,
-        ``source`` (H&E as it is) and ``real`` (one half of the real pictures against the other), each with
-        ``mean`` and ``sd`` over all pairs; ``real`` is None where a half is too small.
+        ``features`` and ``paper`` (whether they are the paper's), ``crops`` and ``real_crops``; ``drawn`` in
+        each mode, ``source`` (H&E as it is) and ``real`` (one half of the real pictures against the other),
+        each with ``mean`` and ``sd`` over all pairs; ``real`` is None where a half is too small.
     """
     from napari_histosynth.study.stainhash import find_features, hash_similarity
 
-    drawn, source = bench.crops(bench.as_ki67), bench.crops(bench.he)
+    drawn = {mode: bench.crops(pictures) for mode, pictures in bench.drawn.items()}
+    source = bench.crops(bench.he)
     halves = [[one.image for one in half] for half in bench.material.halves]
     with bench.watch(f"{bench.subject.label}: comparing with real Ki-67"):
         features = find_features(bench.um_per_px, device=bench.device)
@@ -41,9 +43,12 @@ def likeness(bench: StainBench) -> dict[str, Any]:
         found: dict[str, Any] = {
             "features": features.name,
             "paper": features.photographs,
-            "crops": len(drawn),
+            "crops": len(source),
             "real_crops": len(real),
-            "drawn": _summary(hash_similarity(features.channel_means(drawn), real)),
+            "drawn": {
+                mode: _summary(hash_similarity(features.channel_means(crops), real))
+                for mode, crops in drawn.items()
+            },
             "source": _summary(hash_similarity(features.channel_means(source), real)),
             "real": None,
         }
@@ -58,17 +63,16 @@ def cycle(bench: StainBench) -> dict[str, Any]:
     Returns
     -------
     dict
-        For each of :data:`WAYS` the mean and sd over pictures of SSIM, MS-SSIM, PSNR and MAE; the last
-        way only of models that can be told.
+        For each of :data:`WAYS` the mean and sd over pictures of SSIM, MS-SSIM, PSNR and MAE; told only of
+        models that can be.
     """
     if not bench.returns:
         return dict.fromkeys(WAYS)
-    found: dict[str, Any] = {
-        "he": _similar(bench.he, bench.he_again),
-        "ki67": _similar(bench.ki67, bench.ki67_again),
-        "ki67_told": None,
-    }
+    found: dict[str, Any] = dict.fromkeys(WAYS)
+    found["he"] = _similar(bench.he, bench.he_again)
+    found["ki67"] = _similar(bench.ki67, bench.ki67_again)
     if bench.steered:
+        found["he_told"] = _similar(bench.he, bench.he_again_told)
         found["ki67_told"] = _similar(bench.ki67, bench.ki67_again_told)
     return found
 

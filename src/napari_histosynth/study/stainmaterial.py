@@ -27,10 +27,18 @@ if TYPE_CHECKING:
 STAINS = ("H&E", "Ki-67")
 """The stains that are measured here: nuclei of both can be found, and the second counted."""
 
+ALONE, TOLD = "alone", "told"
+MODES = {ALONE: "by itself", TOLD: "told which nuclei are positive"}
+"""How Ki-67 is drawn, and what it is called: models that can be told are measured both ways."""
+
+TOLD_SHARE = 0.2
+"""Share of the nuclei of held-out H&E that are told to be positive."""
+
 TISSUE = 0.4
 """Least share of a field or crop that is no glass."""
 
 _BRIGHT = 215  # mean gray level of glass and lumen
+_JPEG, _OFF = 8, 3  # blocks of JPEG, and how far off their borders those of tiles are to lie, px
 
 
 @dataclass(frozen=True)
@@ -104,8 +112,10 @@ class StainSubject:
     def material_key(self) -> str:
         """Return a hash of what was held out, the scale, and the names and sizes of the data's files."""
         wanted = self.config.data
-        digest = hashlib.sha256(f"{self.config.model.um_per_px} {wanted.first} {wanted.second}".encode())
+        digest = hashlib.sha256(f"{self.config.model.um_per_px}".encode())
         for section in (*wanted.first, *wanted.second):
+            held_out = f"{section.um_per_px} {section.held_out} {section.held_out_right}"
+            digest.update(f"{section.path} {held_out}\n".encode())
             for path in sorted(self.data.glob(section.path)):
                 size = path.stat().st_size if path.is_file() else 0
                 digest.update(f"{path.relative_to(self.data)} {size}\n".encode())
@@ -284,10 +294,13 @@ def halves_of(one: NamedField) -> tuple[NamedField, NamedField]:
 
 
 def largest(pictures: Sequence[NamedField], side: int) -> NamedField:
-    """Cut the middle out of the picture that has most room for it, at most so many px a side."""
+    """Cut the middle out of the picture that has most room for it, at most so many px a side.
+
+    It begins off the blocks of JPEG: their borders would pass for seams.
+    """
     best = max(pictures, key=lambda one: min(side, min(one.image.shape[:2])))
     height, width = best.image.shape[:2]
-    y, x = max(0, (height - side) // 2), max(0, (width - side) // 2)
+    y, x = ((max(0, length - side) // 2 // _JPEG) * _JPEG + _OFF for length in (height, width))
     return NamedField(best.name, np.ascontiguousarray(best.image[y : y + side, x : x + side]))
 
 

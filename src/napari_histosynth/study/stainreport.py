@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_histosynth.core.atomic import atomic_path
+from napari_histosynth.study.stainmaterial import ALONE, MODES
+from napari_histosynth.study.stainsimilarity import MEASURES
 from napari_histosynth.study.staintables import Table, all_tables
 from napari_histosynth.zoo.folder import CARD_NAME, NOTES_NAME
 
@@ -31,7 +33,7 @@ FOLLOWS = 0.95
 """Pearson's correlation of indices asked for and counted, of each kind of picture."""
 
 SEAMLESS = 0.02
-"""How far a seam measure may be from that of the picture itself, beyond twice its standard error."""
+"""How far a seam measure may be from 1; or twice its standard error, where that is more."""
 
 
 @dataclass(frozen=True)
@@ -69,65 +71,65 @@ class StainReport:
     def verdicts(self, label: str) -> list[tuple[str, bool]]:
         """Return what must hold of a model, and whether it does."""
         one = self.models[label]
-        like, kept, dense = one["likeness"], one["structure"], one["densities"]
-        found = [
-            (
-                "drawn Ki-67 is nearer to real Ki-67 than H&E is (P-hash)",
-                like["drawn"]["mean"] > like["source"]["mean"],
-            ),
-            (
-                "its hematoxylin and DAB are nearer to real Ki-67 than those of H&E",
-                all(_less(dense[stain]["drawn"], dense[stain]["source"]) for stain in ("hematoxylin", "dab")),
-            ),
-            (
-                f"{KEPT:.0%} or more of the nuclei of H&E are found again",
-                kept["matched"] is not None and kept["matched"] >= KEPT,
-            ),
-            (
-                f"{INVENTED:.0%} or less of the nuclei of Ki-67 are invented",
-                kept["invented"] is not None and kept["invented"] <= INVENTED,
-            ),
-        ]
+        found = [each for mode in one["structure"] for each in self._of_mode(label, mode)]
         if one["cycle"]["he"] is not None:
             given_back = one["cycle"]["he"]["ssim"]["mean"]
             found.append((f"H&E comes back (SSIM {RETURNS:g} or more)", given_back >= RETURNS))
-        if dense["glass"]["pale"] is not None:
-            found.append((f"{PALE:.0%} or more of glass stays pale", dense["glass"]["pale"] >= PALE))
         if one["steering"]["all"] is not None:
             kinds = [one["steering"][kind] for kind in ("he", "canvas") if one["steering"][kind] is not None]
             follows = all((each["correlation"] or 0) > FOLLOWS for each in kinds)
             said = f"counted indices follow those asked for (Pearson above {FOLLOWS:g})"
             found.append((said, follows))
-        found.append(("tiles show no seams (within 2 % of the picture itself)", self._seamless(label)))
+        seam = _ours(one["seams"])
+        seamless = abs(seam["ratio"] - 1) <= max(SEAMLESS, 2 * (seam["error"] or 0))
+        found.append((f"tiles show no seams (within {SEAMLESS:.0%}, or twice the error)", bool(seamless)))
         return found
 
-    def _seamless(self, label: str) -> bool:
-        """Return whether the way in which pictures are drawn by default leaves no seams."""
-        seams = self.models[label]["seams"]
-        ours = seams.get("local") or seams["position"]
-        return bool(abs(ours["ratio"] - seams["source"]["ratio"]) <= SEAMLESS + 2 * (ours["error"] or 0))
+    def _of_mode(self, label: str, mode: str) -> list[tuple[str, bool]]:
+        """Return what must hold of the Ki-67 that a model draws by itself, or told its nuclei."""
+        one = self.models[label]
+        like, kept, dense = one["likeness"], one["structure"][mode], one["densities"]
+        pale = dense["glass"][mode]["pale"]
+        nearer = like["drawn"][mode]["mean"] > like["source"]["mean"]
+        found = [
+            ("drawn Ki-67 is nearer to real Ki-67 than H&E is (P-hash)", nearer),
+            (
+                "its hematoxylin and DAB are nearer to real Ki-67 than those of H&E",
+                all(_less(dense[stain][mode], dense[stain]["source"]) for stain in ("hematoxylin", "dab")),
+            ),
+            (f"{KEPT:.0%} or more of the nuclei of H&E are found again", _least(kept["matched"], KEPT)),
+            (
+                f"{INVENTED:.0%} or less of the nuclei of Ki-67 are invented",
+                kept["invented"] is not None and kept["invented"] <= INVENTED,
+            ),
+        ]
+        if pale is not None:
+            found.append((f"{PALE:.0%} or more of glass stays pale", pale >= PALE))
+        way = "" if list(one["structure"]) == [ALONE] else f"{MODES[mode]}: "
+        return [(way + said, held) for said, held in found]
 
     def metrics(self, label: str) -> dict[str, float]:
         """Return the figures that a model's card holds, by name."""
         one = self.models[label]
-        cycle, steered = one["cycle"]["he"] or {}, one["steering"]
-        seams = one["seams"]
-        found = {
-            "phash": one["likeness"]["drawn"]["mean"],
-            **{f"cycle_{name}": cycle[name]["mean"] for name in ("ssim", "ms_ssim", "psnr", "mae") if cycle},
-            "nuclei_matched": one["structure"]["matched"],
-            "nuclei_lost": one["structure"]["lost"],
-            "nuclei_invented": one["structure"]["invented"],
-            "hematoxylin_distance": one["densities"]["hematoxylin"]["drawn"],
-            "dab_distance": one["densities"]["dab"]["drawn"],
-            "glass_pale": one["densities"]["glass"]["pale"],
-            "seam": (seams.get("local") or seams["position"])["ratio"],
-        }
+        found: dict[str, float | None] = {}
+        for mode, kept in one["structure"].items():
+            way = "" if mode == ALONE else f"{mode}_"
+            cycle = one["cycle"]["he" if mode == ALONE else f"he_{mode}"] or {}
+            found |= {
+                f"{way}phash": one["likeness"]["drawn"][mode]["mean"],
+                **{f"{way}cycle_{name}": found_again["mean"] for name, found_again in cycle.items()
+                   if name in MEASURES},
+                **{f"{way}nuclei_{name}": kept[name] for name in ("matched", "lost", "invented")},
+                f"{way}hematoxylin_distance": one["densities"]["hematoxylin"][mode],
+                f"{way}dab_distance": one["densities"]["dab"][mode],
+                f"{way}glass_pale": one["densities"]["glass"][mode]["pale"],
+            }  # fmt: skip
         for kind in ("he", "canvas"):
-            if steered[kind] is not None:
+            if one["steering"][kind] is not None:
                 for name in ("correlation", "slope", "error"):
-                    found[f"index_{name}_{kind}"] = steered[kind][name]
-        return {f"{_PREFIX}{key}": round(float(one), 3) for key, one in found.items() if one is not None}
+                    found[f"index_{name}_{kind}"] = one["steering"][kind][name]
+        found["seam"] = _ours(one["seams"])["ratio"]
+        return {_PREFIX + key: round(float(each), 3) for key, each in found.items() if each is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, as JSON can hold it."""
@@ -171,6 +173,16 @@ def record_stain(folder: ModelFolder, report: StainReport, label: str) -> None:
         notes = f"{notes.rstrip()}\n\n{section}"
     with atomic_path(folder.path / NOTES_NAME) as path:
         path.write_text(notes, encoding="utf-8")
+
+
+def _ours(seams: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the seams of the way in which pictures are drawn unless another is chosen."""
+    ours: Mapping[str, Any] = seams.get("local") or seams["position"]
+    return ours
+
+
+def _least(one: float | None, least: float) -> bool:
+    return one is not None and one >= least
 
 
 def _less(one: float | None, other: float | None) -> bool:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_histosynth.io.sheet import TILE_PX, contact_sheet
+from napari_histosynth.study.stainmaterial import TOLD_SHARE
 from napari_histosynth.study.stainsimilarity import residual_map
 
 if TYPE_CHECKING:
     from napari_histosynth.study.stainbench import Pixels, StainBench
     from napari_histosynth.study.stainmaterial import StainSubject
 
-ROWS_HE, ROWS_KI67 = 5, 3
-"""Rows of either direction on the sheet of cycles."""
+ROWS_HE, ROWS_KI67 = 4, 3
+"""Pictures of either direction on the sheet of cycles."""
 
 
 def cycle_name(label: str) -> str:
@@ -37,17 +38,19 @@ def key_of(label: str) -> str:
 def cycle_sheet(bench: StainBench) -> Pixels:
     """Lay out pictures, the other stain, back, and what differs (figure 4), uint8 (y, x, 3)."""
     rows: dict[str, list[Pixels]] = {}
-    names = [one.name for one in bench.material.he[:ROWS_HE]]
-    for number, name in enumerate(names):
-        rows[f"H&E, {name}"] = _row(bench, bench.he[number], bench.as_ki67[number], number)
+    for number, one in enumerate(bench.material.he[:ROWS_HE]):
+        he = bench.he[number]
+        again = bench.he_again[number] if bench.returns else None
+        rows[f"H&E, {one.name}"] = _row(he, bench.as_ki67[number], again)
+        if bench.steered:
+            again = bench.he_again_told[number] if bench.returns else None
+            title = f"{one.name}, told that {TOLD_SHARE:.0%} of its nuclei are positive"
+            rows[title] = _row(he, bench.as_ki67_told[number], again)
     if bench.returns:
-        again = bench.ki67_again_told if bench.steered else bench.ki67_again
+        returned = bench.ki67_again_told if bench.steered else bench.ki67_again
         told = ", told its nuclei" if bench.steered else ""
         for number, one in enumerate(bench.material.ki67[:ROWS_KI67]):
-            pictures = [bench.ki67[number], bench.as_he[number], again[number]]
-            rows[f"Ki-67, {one.name}{told}"] = [
-                *map(middle, pictures), middle(residual_map(pictures[0], pictures[2]))
-            ]  # fmt: skip
+            rows[f"Ki-67, {one.name}{told}"] = _row(bench.ki67[number], bench.as_he[number], returned[number])
     columns = ["real", "in the other stain", "and back", "residual"]
     return contact_sheet(rows, columns[: len(next(iter(rows.values())))], _footer(bench.subject))
 
@@ -83,11 +86,9 @@ def middle(picture: Pixels) -> Pixels:
     return np.ascontiguousarray(picture[y : y + side, x : x + side])
 
 
-def _row(bench: StainBench, he: Pixels, ki67: Pixels, number: int) -> list[Pixels]:
-    if not bench.returns:
-        return [middle(he), middle(ki67)]
-    again = bench.he_again[number]
-    return [middle(he), middle(ki67), middle(again), middle(residual_map(he, again))]
+def _row(real: Pixels, drawn: Pixels, again: Pixels | None) -> list[Pixels]:
+    pictures = [real, drawn] if again is None else [real, drawn, again, residual_map(real, again)]
+    return [middle(one) for one in pictures]
 
 
 def _footer(subject: StainSubject) -> str:

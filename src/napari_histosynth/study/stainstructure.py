@@ -31,39 +31,41 @@ def structure(bench: StainBench) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``he`` and ``ki67``, nuclei of each; ``matched``, share of those of H&E that are found again; ``lost``
-        and ``invented``, shares of those of H&E and of Ki-67; ``f1``; ``chance``, the F1 with the Ki-67
-        mirrored, as many nuclei at wrong places; ``distance``, median of the matched, um; ``correlation`` of
-        nuclear densities, pixel by pixel, mean over fields.
+        For each mode: ``he`` and ``ki67``, nuclei of each; ``matched``, share of those of H&E that are found
+        again; ``lost`` and ``invented``, shares of those of H&E and of Ki-67; ``f1``; ``chance``, the F1 with
+        the Ki-67 mirrored, as many nuclei at wrong places; ``distance``, median of the matched, um;
+        ``correlation`` of nuclear densities, pixel by pixel, mean over fields.
     """
-    import torch
-
-    from napari_histosynth.paint.model import from_rgb
     from napari_histosynth.stain.findnuclei import find_nuclei
-    from napari_histosynth.stain.losses import structure_loss
+
+    drawn = bench.drawn
+    with bench.watch(f"{bench.subject.label}: finding nuclei again") as tell:
+        of_he = [find_nuclei(he, bench.um_per_px, "he") for he in bench.he]
+        found = {}
+        for number, (mode, pictures) in enumerate(drawn.items()):
+            of_ki67 = [find_nuclei(ki67, bench.um_per_px, "hdab") for ki67 in pictures]
+            found[mode] = found_again(of_he, of_ki67, bench.he) | {
+                "correlation": float(np.mean([*map(density_correlation, bench.he, pictures)]))
+            }
+            tell((number + 1) / len(drawn))
+    return found
+
+
+def found_again(of_he: list[Nuclei], of_ki67: list[Nuclei], pictures: list[Pixels]) -> dict[str, Any]:
+    """Match the nuclei of pictures of H&E with those of the Ki-67 of each; see :func:`structure`."""
     from napari_histosynth.stain.matching import match_nuclei
 
     counts, mirrored = np.zeros(3, int), np.zeros(3, int)
-    distances, alike = [np.zeros(0)], []
-    pairs = list(zip(bench.he, bench.as_ki67, strict=True))
-    with bench.watch(f"{bench.subject.label}: finding nuclei again") as tell:
-        for number, (he, ki67) in enumerate(pairs):
-            first = find_nuclei(he, bench.um_per_px, "he")
-            second = find_nuclei(ki67, bench.um_per_px, "hdab")
-            match = match_nuclei(first, second, within_um=WITHIN_UM)
-            counts += (match.matched, len(match.lost), len(match.invented))
-            distances.append(match.distance_um)
-            wrong = match_nuclei(first, mirror(second, he.shape[1]), within_um=WITHIN_UM)
-            mirrored += (wrong.matched, len(wrong.lost), len(wrong.invented))
-            with torch.inference_mode():
-                alike.append(
-                    1 - float(structure_loss(from_rgb(he[None], "cpu"), from_rgb(ki67[None], "cpu")))
-                )
-            tell((number + 1) / len(pairs))
+    distances = [np.zeros(0)]
+    for first, second, picture in zip(of_he, of_ki67, pictures, strict=True):
+        match = match_nuclei(first, second, within_um=WITHIN_UM)
+        counts += (match.matched, len(match.lost), len(match.invented))
+        distances.append(match.distance_um)
+        wrong = match_nuclei(first, mirror(second, picture.shape[1]), within_um=WITHIN_UM)
+        mirrored += (wrong.matched, len(wrong.lost), len(wrong.invented))
     matched, lost, invented = (int(count) for count in counts)
     apart = np.concatenate(distances)
     return {
-        "within_um": WITHIN_UM,
         "he": matched + lost,
         "ki67": matched + invented,
         "matched": _share(matched, matched + lost),
@@ -72,8 +74,18 @@ def structure(bench: StainBench) -> dict[str, Any]:
         "f1": _share(2 * matched, 2 * matched + lost + invented),
         "chance": _share(2 * int(mirrored[0]), int(2 * mirrored[0] + mirrored[1] + mirrored[2])),
         "distance": float(np.median(apart)) if len(apart) else float("nan"),
-        "correlation": float(np.mean(alike)),
     }
+
+
+def density_correlation(he: Pixels, ki67: Pixels) -> float:
+    """Return Pearson's correlation of the nuclear densities of two pictures, by the training's measure."""
+    import torch
+
+    from napari_histosynth.paint.model import from_rgb
+    from napari_histosynth.stain.losses import structure_loss
+
+    with torch.inference_mode():
+        return 1 - float(structure_loss(from_rgb(he[None], "cpu"), from_rgb(ki67[None], "cpu")))
 
 
 def mirror(nuclei: Nuclei, width: int) -> Nuclei:
@@ -87,17 +99,17 @@ def densities(bench: StainBench) -> dict[str, Any]:
     Returns
     -------
     dict
-        For ``hematoxylin`` and ``dab``: earth mover's distance, in optical density, from real Ki-67 to
-        ``drawn``, to ``source`` (H&E, seen with the same eyes) and between its own halves (``real``), and
-        ``histogram`` with the shares of pixels in each of :data:`BINS`; ``index``, labelling indices
-        of drawn and real; ``glass``, see :func:`glass_stays_pale`.
+        For ``hematoxylin`` and ``dab``: earth mover's distances, in optical density, from real Ki-67 to that
+        drawn in each mode, to ``source`` (H&E, seen with the same eyes) and between its own halves
+        (``real``), and ``histogram`` with the shares of pixels in each of :data:`BINS`; ``index``, labelling
+        indices of ``real`` Ki-67 and in each mode; ``glass`` in each mode, see :func:`glass_stays_pale`.
     """
     from scipy.stats import wasserstein_distance
 
     from napari_histosynth.stain.ki67 import count_ki67
 
     halves = [[one.image for one in half] for half in bench.material.halves]
-    sets = {"real": bench.ki67, "drawn": bench.as_ki67, "source": bench.he}
+    sets = {"real": bench.ki67, "source": bench.he, **bench.drawn}
     found: dict[str, Any] = {}
     with bench.watch(f"{bench.subject.label}: comparing densities") as tell:
         stained = {name: stained_densities(pictures) for name, pictures in sets.items()}
@@ -105,21 +117,23 @@ def densities(bench: StainBench) -> dict[str, Any]:
         for stain, name in enumerate(("hematoxylin", "dab")):
             own = {key: values[:, stain] for key, values in stained.items()}
             found[name] = {
-                "drawn": _distance(wasserstein_distance, own["real"], own["drawn"]),
-                "source": _distance(wasserstein_distance, own["real"], own["source"]),
-                "real": _distance(wasserstein_distance, *(part[:, stain] for part in parts))
-                if len(parts) == 2
-                else None,
-                "histogram": {key: histogram(values) for key, values in own.items()},
+                key: _distance(wasserstein_distance, own["real"], values)
+                for key, values in own.items()
+                if key != "real"
             }
+            pair = [part[:, stain] for part in parts]
+            found[name]["real"] = _distance(wasserstein_distance, *pair) if len(pair) == 2 else None
+            found[name]["histogram"] = {key: histogram(values) for key, values in own.items()}
         tell(0.5)
         found["index"] = {}
-        for name, pictures in (("drawn", bench.as_ki67), ("real", bench.ki67)):
-            counted = [count_ki67(one, bench.um_per_px, labels=False) for one in pictures]
-            total = sum(one.total for one in counted)
-            found["index"][name] = _share(sum(one.positive for one in counted), total)
-            found["index"][f"{name}_nuclei"] = total
-        found["glass"] = glass_stays_pale(bench.he, bench.as_ki67)
+        for name, pictures in sets.items():
+            if name != "source":
+                counted = [count_ki67(one, bench.um_per_px, labels=False) for one in pictures]
+                total = sum(one.total for one in counted)
+                found["index"][name] = _share(sum(one.positive for one in counted), total)
+        found["glass"] = {
+            mode: glass_stays_pale(bench.he, pictures) for mode, pictures in bench.drawn.items()
+        }
     return found
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from napari_histosynth.core.errors import TrainingError
+from napari_histosynth.study.stainmaterial import ALONE, MODES
 from napari_histosynth.study.stainreport import StainReport
 from napari_histosynth.study.staintables import NONE, Table
 
@@ -20,16 +20,16 @@ VARIANTS = {
 
 #: What is compared, its head, digits, and whether more is better.
 _MEASURES = (
-    ("stain_phash", "P-hash", 3, True),
-    ("stain_cycle_ssim", "SSIM", 3, True),
-    ("stain_cycle_ms_ssim", "MS-SSIM", 3, True),
-    ("stain_cycle_psnr", "PSNR, dB", 1, True),
-    ("stain_cycle_mae", "MAE", 1, False),
-    ("stain_nuclei_matched", "nuclei matched", 2, True),
-    ("stain_nuclei_invented", "invented", 2, False),
-    ("stain_hematoxylin_distance", "hematoxylin", 3, False),
-    ("stain_dab_distance", "DAB", 3, False),
-    ("stain_glass_pale", "glass pale", 2, True),
+    ("phash", "P-hash", 3, True),
+    ("cycle_ssim", "SSIM", 3, True),
+    ("cycle_ms_ssim", "MS-SSIM", 3, True),
+    ("cycle_psnr", "PSNR, dB", 1, True),
+    ("cycle_mae", "MAE", 1, False),
+    ("nuclei_matched", "nuclei matched", 2, True),
+    ("nuclei_invented", "invented", 2, False),
+    ("hematoxylin_distance", "hematoxylin", 3, False),
+    ("dab_distance", "DAB", 3, False),
+    ("glass_pale", "glass pale", 2, True),
 )
 
 
@@ -59,13 +59,15 @@ def find_variants(folder: Path) -> dict[str, Path]:
 def variants_table(report: StainReport) -> Table:
     """Return the table of the variants, and of other models beside them."""
     papers = dict(VARIANTS.values())
-    metrics = {label: report.metrics(label) for label in report.models}
-    rows = []
-    for label, own in metrics.items():
-        cells = [_cell(own, name, digits) for name, _, digits, _ in _MEASURES]
-        paper = f"{papers[label]:.4f}" if label in papers else NONE
-        rows.append((label, *cells, f"{report.models[label]['seams'].get('plain', {}).get('ratio', 1.0):.3f}"
-                     if "plain" in report.models[label]["seams"] else NONE, paper))  # fmt: skip
+    rows: list[tuple[str, ...]] = []
+    for label, one in report.models.items():
+        own, paper = report.metrics(label), f"{papers[label]:.4f}" if label in papers else NONE
+        plain = one["seams"].get("plain")
+        seam = NONE if plain is None else f"{plain['ratio']:.3f}"
+        for mode in one["structure"]:
+            way, said = ("", label) if mode == ALONE else (f"{mode}_", f"{label}, {MODES[mode]}")
+            cells = [_cell(own, name, way, digits) for name, _, digits, _ in _MEASURES]
+            rows.append((said, *cells, seam, paper))
     features = next(iter(report.models.values()))["likeness"]
     network = "ResNet-18, as in the paper" if features["paper"] else "the tissue network, not ResNet-18"
     return Table(
@@ -82,11 +84,13 @@ def best_of_variants(report: StainReport) -> list[tuple[str, str]]:
     metrics = {label: report.metrics(label) for label in report.models if label in dict(VARIANTS.values())}
     found = []
     for name, head, _, more in _MEASURES:
-        values = {label: own[name] for label, own in metrics.items() if name in own}
+        key = f"stain_{name}"
+        values = {label: own[key] for label, own in metrics.items() if key in own}
         if values:
             found.append((head, (max if more else min)(values, key=values.__getitem__)))
     return found
 
 
-def _cell(metrics: Mapping[str, Any], name: str, digits: int) -> str:
-    return f"{metrics[name]:.{digits}f}" if name in metrics else NONE
+def _cell(metrics: Mapping[str, float], name: str, way: str, digits: int) -> str:
+    key = f"stain_{way}{name}"
+    return f"{metrics[key]:.{digits}f}" if key in metrics else NONE
