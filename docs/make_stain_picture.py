@@ -44,11 +44,11 @@ def main() -> None:
         dock.which.share.setValue(args.share)
     hands.click(dock.choice.go)
     wait_for(lambda: dock.desk.shown is not None and not dock.desk.is_drawing)
+    hands.tick(dock.compare.hang)
     viewer.reset_view()
     spin(0.5)
     hands.click(dock.count.go)
     wait_for(lambda: not dock.count.job.is_busy)
-    hands.tick(dock.compare.hang)
     width = dock.desk.shown.levels.shape[1]
     middle = dock.desk.shown.levels.shape[0] / 2
     hands.paint(dock.desk.shown.layer, [(middle, width * share) for share in (0.5, 0.47, 0.42, 0.4)])
@@ -61,7 +61,6 @@ def _opened(args: argparse.Namespace) -> tuple[Any, list[Any]]:
     """Return a viewer with something to stain, and the docks that are open in it."""
     if args.picture is None:
         viewer, paint = open_canvas(args.painter, "invasion", _SIDE, 0)
-        viewer.layers["Tissue"].visible = False
         return viewer, [paint]
     import napari
 

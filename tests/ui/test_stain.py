@@ -318,6 +318,23 @@ def test_a_curtain_before_a_slide_hides_every_level(dock: Any, viewer: Any, rest
         assert alpha[:, edge + 8 :].all()
 
 
+def test_layers_side_by_side_are_laid_over_each_other_to_compare(
+    dock: Any, open_dock: Any, rest: Any, viewer: Any
+) -> None:
+    from napari_histosynth.ui.arrange import is_side_by_side
+
+    painter = open_dock().painter
+    painter.new_canvas(np.full((160, 192), 1, np.uint8))
+    rest()
+    assert is_side_by_side(viewer)
+    stained(dock, painter.stage.picture, rest)
+    assert is_side_by_side(viewer), "the stain may lie beside the H&E while one paints"
+    dock.compare.hang.setChecked(True)
+    assert not is_side_by_side(viewer)
+    assert painter.stage.labels.opacity == 0
+    assert "over each other" in dock.status.text()
+
+
 def test_blend_and_key(dock: Any, viewer: Any, rest: Any, qtbot: Any) -> None:
     shown = stained(dock, viewer.add_image(he(), rgb=True), rest)
     dock.compare.blend.setValue(40)

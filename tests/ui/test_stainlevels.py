@@ -73,6 +73,16 @@ def test_memory_is_bounded_and_what_went_is_missing_again() -> None:
     assert levels.missing(Window.of_shape(SHAPE), 3) == [], "the coarsest level always stays"
 
 
+def test_tiles_beneath_a_window_are_counted(levels: StainLevels) -> None:
+    for window in (
+        Window(0, 1, 0, 1),
+        Window(250, 520, 0, 256),
+        Window(0, 9999, -5, 9999),
+        Window(5, 5, 0, 9),
+    ):
+        assert levels.beneath(window) == len(list(levels.places(window)))
+
+
 def test_unseen_tiles_are_those_of_which_a_level_holds_nothing(levels: StainLevels) -> None:
     whole = Window.of_shape(levels.shapes[2])
     assert len(levels.unseen(whole, 2)) == 9

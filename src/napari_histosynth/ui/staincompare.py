@@ -76,6 +76,8 @@ class ComparePanel(QWidget):
         self.curtain.setEnabled(self.hang.isChecked() and self._desk.shown is not None)
         if self._desk.shown is not None:
             share = self.curtain.value() / _STEPS if self.hang.isChecked() else None
+            if share is not None:
+                self._desk.lay_over()
             self._desk.shown.hang_curtain(share)
 
     def _follow_mouse(self, share: float) -> None:

@@ -210,6 +210,7 @@ class CountPanel(QWidget):
         self.threshold.blockSignals(True)
         self.threshold.setValue(counted.count.threshold)
         self.threshold.blockSignals(False)
+        self._desk.lay_over()
         self.layers.show(counted.count, counted.placed, counted.name)
         self.layers.show_heat(counted.heat, counted.placed, counted.name)
         self._say()

@@ -19,7 +19,8 @@ POSITIVE, NEGATIVE = "#e5383b", "#3a6ff7"
 MOST_POINTS = 60_000
 """Nuclei up to which each is a point: napari takes long for more."""
 
-_POINT_UM = 5.0
+_POINT_UM = 6.0
+_INSIDE = 0.25  # opacity inside of the rings, so that one sees the nucleus
 
 
 class CountLayers:
@@ -64,10 +65,9 @@ class CountLayers:
             np.stack([nuclei.y, nuclei.x], axis=1),
             name=f"Nuclei of {name}",
             size=_POINT_UM / count.um_per_px,
-            face_color=_colors(count),
-            border_width=0.12,
-            border_color="white",
-            opacity=0.85,
+            face_color=_colors(count, _INSIDE),
+            border_width=0.2,
+            border_color=_colors(count),
             features={"positive": nuclei.positive, "dab": nuclei.dab, "area_um2": nuclei.area_um2},
             **without_clashing_units(placed, self._viewer.layers),
         )
@@ -80,7 +80,7 @@ class CountLayers:
             return
         if len(self.points.data) != count.total:  # somebody moved or removed points
             return
-        self.points.face_color = _colors(count)
+        self.points.face_color, self.points.border_color = _colors(count, _INSIDE), _colors(count)
         self.points.features["positive"] = count.nuclei.positive
 
     def show_heat(self, heat: HeatMap | None, placed: dict[str, Any], name: str) -> None:
@@ -140,9 +140,10 @@ class CountLayers:
             self._viewer.layers.selection.active = layer
 
 
-def _colors(count: Ki67Count) -> npt.NDArray[np.float32]:
+def _colors(count: Ki67Count, opacity: float = 1.0) -> npt.NDArray[np.float32]:
     """Return the color of each nucleus, float32 (n, 4)."""
     red, blue = (
-        np.array([*bytes.fromhex(color[1:]), 255], np.float32) / 255 for color in (POSITIVE, NEGATIVE)
+        np.array([*(byte / 255 for byte in bytes.fromhex(color[1:])), opacity], np.float32)
+        for color in (POSITIVE, NEGATIVE)
     )
     return np.where(count.nuclei.positive[:, None], red, blue)

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_histosynth.core.errors import Cancelled, HistosynthError
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.ui.arrange import grid_of, is_side_by_side
 from napari_histosynth.ui.jobs import Asked as IsCancelled
 from napari_histosynth.ui.jobs import Job, Tell
 from napari_histosynth.ui.painters import painter_of
@@ -107,6 +108,18 @@ class StainDesk(QObject):
             if getattr(layer, "rgb", False) and getattr(layer, "ndim", 0) == 2
         ]
         return sorted(plane, key=lambda layer: layer is not own)
+
+    def lay_over(self) -> None:
+        """Lay layers over each other, if they lie side by side: what is compared has to."""
+        if not is_side_by_side(self.viewer):
+            return
+        grid_of(self.viewer).enabled = False
+        painter = self.painter
+        if painter is not None and painter.stage is not None:
+            painter.stage.labels.opacity = 0.0
+        self.said.emit(
+            "Layers lie over each other now, the labels unseen; Side by side in Paint tissue undoes that."
+        )
 
     # ---- staining
 

@@ -96,7 +96,7 @@ class StainDrawer(QObject):
 
     def is_beyond(self, sight: Sight) -> bool:
         """Return whether more tiles lie beneath what is looked at than are drawn."""
-        return sum(1 for _ in self._levels.places(sight.window)) > MOST_BENEATH
+        return self._levels.beneath(sight.window) > MOST_BENEATH
 
     # ---- what it is told, on the main thread
 

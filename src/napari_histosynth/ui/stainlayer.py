@@ -108,11 +108,11 @@ class StainLayer(QObject):
         if self.source.is_small:
             return self.levels.drawn / self.levels.count
         sight = self._seen
-        if sight is None:
+        if sight is None or self.drawer.is_beyond(sight):
             return 1.0
-        beneath = len(list(self.levels.places(sight.window)))
         level = min(sight.level, len(self.levels.shapes) - 1)
-        return 1 - len(self.levels.missing(sight.window, level)) / max(1, beneath)
+        missing = len(self.levels.missing(sight.window, level))
+        return 1 - missing / max(1, self.levels.beneath(sight.window))
 
     @property
     def is_sketch(self) -> bool:

@@ -100,6 +100,12 @@ class StainLevels:
             for column in range(window.x0 // self.tile, -(-window.x1 // self.tile)):
                 yield row, column
 
+    def beneath(self, window: Window) -> int:
+        """Count the tiles of the finest level that a window of it touches."""
+        window = window.clip(self.shape)
+        rows, columns = window.coarsen(self.tile).shape
+        return 0 if window.is_empty else rows * columns
+
     def missing(self, window: Window, level: int = 0) -> list[Place]:
         """Return the tiles under a window of the finest level that a level does not show as they are."""
         with self._lock:

@@ -55,7 +55,8 @@ class CanvasLink(QObject):
         self.painter, self.layer = painter, painter.stage.picture
         self.labels: Any = painter.stage.labels
         self._there: Pixels = painter.stage.pixels
-        self.pixels: Pixels = np.full(self._there.shape, 255, np.uint8)
+        self.pixels: Pixels = np.zeros(self._there.shape, np.uint8)  # memory that nobody touches yet
+        self._begun = False
         self._closed = False
         self.also: Callable[[list[Window]], list[Window]] = lambda windows: windows
         painter.progressed.connect(self._on_progress)
@@ -66,6 +67,9 @@ class CanvasLink(QObject):
     def changes(self) -> list[Window]:
         """Copy what is different, and return where; in any thread, but in one at a time."""
         there, found = self._there, []
+        if not self._begun:
+            self._begun = True
+            self.pixels[...] = 255
         if not there.flags.writeable:  # a placeholder: nothing is drawn yet
             return []
         for block in tile_windows(Window.of_shape(self.pixels.shape), _BLOCK):
