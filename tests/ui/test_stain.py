@@ -164,21 +164,21 @@ def test_a_picture_is_stained_where_it_lies(dock: Any, viewer: Any, rest: Any, s
 def test_a_large_picture_is_drawn_where_one_looks(
     dock: Any, viewer: Any, rest: Any, wait: Any, qtbot: Any, slicing: bool
 ) -> None:
-    picture = he((2100, 2300))
+    picture = he((2100, 600))
     levels = [picture, picture[::2, ::2], picture[::4, ::4], picture[::8, ::8]]
     layer = viewer.add_image(levels, multiscale=True, rgb=True, scale=(0.62, 0.62), name="slide")
-    viewer.scene.camera.center, viewer.scene.camera.zoom = (700 * 0.62, 800 * 0.62), 3 / 0.62
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (700 * 0.62, 300 * 0.62), 3 / 0.62
     qtbot.wait(300)
     shown = stained(dock, layer, rest)
     wait(lambda: shown.share == 1 and not dock.desk.is_drawing)
     assert shown.layer.multiscale
     assert shown.layer.data_level == 0
     drawn = {
-        place for place in shown.levels.places(Window(0, 2100, 0, 2300)) if place in shown.levels._exact[0]
+        place for place in shown.levels.places(Window(0, 2100, 0, 600)) if place in shown.levels._exact[0]
     }
-    assert (1, 1) in drawn
-    assert len(drawn) <= 4, "what is not in sight is not drawn"
-    tile = shown.levels.window((1, 1))
+    assert (1, 0) in drawn
+    assert len(drawn) <= 2, "what is not in sight is not drawn"
+    tile = shown.levels.window((1, 0))
     expected = Translator(load_stain_cached("tiny-stain"), picture, 0.62).translate(tile)
     np.testing.assert_array_equal(np.asarray(shown.layer.data[0][tile.slices]), expected)
     viewer.reset_view()
@@ -304,7 +304,7 @@ def test_the_curtain_is_dragged_with_the_mouse(
 
 
 def test_a_curtain_before_a_slide_hides_every_level(dock: Any, viewer: Any, rest: Any, qtbot: Any) -> None:
-    picture = he((2200, 2100))
+    picture = he((2100, 500))
     layer = viewer.add_image([picture, picture[::4, ::4]], multiscale=True, rgb=True, scale=(0.62, 0.62))
     shown = stained(dock, layer, rest)
     viewer.reset_view()

@@ -126,6 +126,10 @@ def test_the_points_follow_the_threshold_at_once(counted: Any) -> None:
             assert red == positive
         assert f"{red} positive" in counted.status.text()
     assert points is counted.layers.points
+    counted.slide.setValue(900)
+    assert counted.counted.count.threshold == 0.9
+    counted.threshold.setValue(0.25)
+    assert counted.slide.value() == 250
 
 
 def test_the_count_is_saved_as_table_and_for_qupath(counted: Any, wait: Any, tmp_path: Path) -> None:

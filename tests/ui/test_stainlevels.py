@@ -10,7 +10,7 @@ from napari_histosynth.io.halving import halved
 from napari_histosynth.ui.stainlevels import LevelView, StainLevels, level_shapes
 
 RNG = np.random.default_rng(0)
-SHAPE = (2101, 2300)
+SHAPE = (2101, 600)
 PICTURE = RNG.integers(0, 255, (*SHAPE, 3), np.uint8)
 
 
@@ -36,7 +36,7 @@ def test_all_tiles_together_are_the_picture_and_its_means(levels: StainLevels) -
         np.testing.assert_array_equal(LevelView(levels, level)[:], expected)
         expected = halved(expected)
     assert levels.missing(Window.of_shape(SHAPE)) == []
-    assert levels.drawn == levels.count == 81
+    assert levels.drawn == levels.count == 27
 
 
 def test_what_is_missing_is_shown_as_the_coarser_level_has_it(levels: StainLevels) -> None:
@@ -65,10 +65,10 @@ def test_outdated_pixels_stay_until_new_ones_come(levels: StainLevels) -> None:
 
 
 def test_memory_is_bounded_and_what_went_is_missing_again() -> None:
-    levels = StainLevels(SHAPE, 256, most_bytes=20 * 256 * 256 * 3)
+    levels = StainLevels(SHAPE, 256, most_bytes=10 * 256 * 256 * 3)
     put_all(levels)
     kept = sum(tile.nbytes for tile in levels._tiles.values())
-    assert kept <= 20 * 256 * 256 * 3
+    assert kept <= 10 * 256 * 256 * 3
     assert (0, 0) in levels.missing(Window.of_shape(SHAPE), 0)
     assert levels.missing(Window.of_shape(SHAPE), 3) == [], "the coarsest level always stays"
 
@@ -85,9 +85,9 @@ def test_tiles_beneath_a_window_are_counted(levels: StainLevels) -> None:
 
 def test_unseen_tiles_are_those_of_which_a_level_holds_nothing(levels: StainLevels) -> None:
     whole = Window.of_shape(levels.shapes[2])
-    assert len(levels.unseen(whole, 2)) == 9
+    assert len(levels.unseen(whole, 2)) == 3
     levels.put((0, 0), np.zeros((256, 256, 3), np.uint8))
-    assert len(levels.unseen(whole, 2)) == 8
+    assert len(levels.unseen(whole, 2)) == 2
     assert levels.unseen(Window.of_shape(levels.shapes[3]), 3) == []
 
 
@@ -95,6 +95,6 @@ def test_a_view_is_read_like_an_array(levels: StainLevels) -> None:
     put_all(levels)
     view = LevelView(levels, 0)
     assert (view.shape, view.dtype, view.ndim) == ((*SHAPE, 3), np.uint8, 3)
-    for key in (np.s_[5], np.s_[5:9, 300], np.s_[::400, 7:900:3, 1], np.s_[-1, -1], np.s_[10:10]):
+    for key in (np.s_[5], np.s_[5:9, 300], np.s_[::400, 7:500:3, 1], np.s_[-1, -1], np.s_[10:10]):
         np.testing.assert_array_equal(view[key], PICTURE[key])
     np.testing.assert_array_equal(np.asarray(view), PICTURE)

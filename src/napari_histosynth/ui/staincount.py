@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDoubleSpinBox, QFileDialog, QFormLayout, QSlider, QVBoxLayout, QWidget
 
 from napari_histosynth.core.errors import HistosynthError, ImageError
 from napari_histosynth.core.tiles import Window
@@ -139,6 +139,11 @@ class CountPanel(QWidget):
             "Mean density of DAB in a nucleus from which it is positive; the points follow at once. Counting "
             "begins with what the picture's own stains give"
         )
+        self.slide = QSlider(Qt.Orientation.Horizontal)
+        self.slide.setObjectName("count-slide")
+        self.slide.setAccessibleName("DAB threshold, coarse")
+        self.slide.setRange(0, 1000)
+        self.slide.setToolTip("The same threshold, from 0 to 1 OD")
         self.go = button("Count", "count-go", "Find all nuclei, and tell positive from negative ones")
         self.save = button("Save …", "count-save", "Save the nuclei: a table (CSV), or for QuPath (GeoJSON)")
         self.job_row = JobRow(self.job, "Stop; the count before stays")
@@ -148,6 +153,7 @@ class CountPanel(QWidget):
         form.addRow("Picture", self.picture)
         form.addRow("Part", self.part)
         form.addRow("Threshold", self.threshold)
+        form.addRow("", self.slide)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -164,6 +170,7 @@ class CountPanel(QWidget):
         self.go.clicked.connect(self.start)
         self.save.clicked.connect(self.ask)
         self.threshold.valueChanged.connect(self._on_threshold)
+        self.slide.valueChanged.connect(lambda value: self.threshold.setValue(value / 1000))
         for signal in (self.job.begun, self.job.ended):
             signal.connect(self._show)
         desk.changed.connect(self.list_pictures)
@@ -210,14 +217,21 @@ class CountPanel(QWidget):
         self.threshold.blockSignals(True)
         self.threshold.setValue(counted.count.threshold)
         self.threshold.blockSignals(False)
+        self._show_threshold(counted.count.threshold)
         self._desk.lay_over()
         self.layers.show(counted.count, counted.placed, counted.name)
         self.layers.show_heat(counted.heat, counted.placed, counted.name)
         self._say()
         self._show()
 
+    def _show_threshold(self, threshold: float) -> None:
+        self.slide.blockSignals(True)
+        self.slide.setValue(round(threshold * 1000))
+        self.slide.blockSignals(False)
+
     def _on_threshold(self, threshold: float) -> None:
         """Decide anew which nuclei are positive."""
+        self._show_threshold(threshold)
         if self.counted is None:
             return
         count = self.counted.count.with_threshold(threshold)
@@ -309,7 +323,8 @@ class CountPanel(QWidget):
         busy = self.job.is_busy
         self.go.setEnabled(self.picture.count() > 0 and not busy)
         self.save.setEnabled(self.counted is not None and not busy)
-        self.threshold.setEnabled(self.counted is not None)
+        for widget in (self.threshold, self.slide):
+            widget.setEnabled(self.counted is not None)
 
 
 def counted_of(picture: Any, um_per_px: float, window: Window, tell: Tell, is_cancelled: Asked) -> Counted:

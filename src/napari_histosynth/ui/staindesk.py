@@ -179,6 +179,8 @@ class StainDesk(QObject):
     def _show(self, link: CanvasLink | None, ready: _Ready) -> None:
         """Show what was made ready."""
         if self._closed:
+            if link is not None:
+                link.close()
             return
         goes_on = ready.levels is None and self._goes_on(ready.source)
         if ready.levels is None and not goes_on:
