@@ -5,8 +5,8 @@
 
 CycleGAN, with skip connections, with the SSIM loss, with both (docs/stain-variants/*.toml); then
 ``histosynth evaluate stain --variants``. Stopped, the same command goes on: a variant that is trained is not
-trained again, one in the middle goes on from its checkpoint, and measurements are kept. Some 10 minutes a
-variant on one slow CPU core, and 6 a model to measure.
+trained again, one in the middle goes on from its checkpoint, and measurements are kept. Some 8 minutes a
+variant on one CPU core, and 2 a model to measure.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ hematoxylin and DAB, glass; the labelling index asked for against the one counte
 docs/evaluation.md says what each means.
 
 \b
-$ histosynth evaluate stain --data DATA                          some 6 minutes a model on one CPU core
+$ histosynth evaluate stain --data DATA                          some 2 minutes a model on one CPU core
 $ histosynth evaluate stain --model mine --model ki67-he --data DATA --budget full
 $ histosynth evaluate stain --variants runs/stain-variants --data DATA   the paper's four, and ours
 

@@ -78,7 +78,7 @@ BUDGETS = {
     "quick": StainBudget(8, (0.05, 0.1, 0.2, 0.3, 0.45, 0.6), 3, 2, 1536),
     "full": StainBudget(24, (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6), 8, 3, 2048),
 }
-"""Budgets by name: some 6 and 20 minutes a model on one slow CPU core."""
+"""Budgets by name: some 2 and 8 minutes a model on one CPU core."""
 
 
 @dataclass(frozen=True)
