@@ -286,11 +286,16 @@ def test_the_curtain_is_dragged_with_the_mouse(
     qtbot.wait(300)
     assert shown.layer.data.shape == (300, 420, 4)
     center = tuple(viewer.scene.camera.center)
+    painted = viewer.add_labels(np.zeros((300, 420), np.uint8))
+    painted.mode = "paint"
     drag(viewer, shown.layer, (150, 210), (150, 300), qtbot)
     qtbot.wait(300)
     assert shown.curtain.column == pytest.approx(300, abs=2)
     assert dock.compare.curtain.value() == pytest.approx(714, abs=5)
     assert tuple(viewer.scene.camera.center) == center, "the picture is not dragged along"
+    assert not painted.data.any(), "the brush does not paint along"
+    assert viewer.layers.selection.active is painted
+    painted.mode = "pan_zoom"
     rgba = np.asarray(shown.layer.data)
     assert not rgba[:, :290, 3].any()
     assert (rgba[:, 290:, 3] == 255)[:, 20:].all()
@@ -345,12 +350,10 @@ def test_blend_and_key(dock: Any, viewer: Any, rest: Any, qtbot: Any) -> None:
     assert shown.layer.visible
 
 
-def test_no_model_is_one_clear_sentence(model_folders: Path, viewer: Any) -> None:
-    from napari_histosynth.ui import stainmodels
+def test_no_model_is_one_clear_sentence(viewer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_histosynth.ui.stain import StainDock
 
-    if stainmodels.stain_cards():
-        pytest.skip("a model of two stains comes with the package")
+    monkeypatch.setattr("napari_histosynth.ui.stainchoice.stain_cards", dict)
     dock = StainDock(viewer)
     assert dock.choice.note.text() == NO_MODEL
     assert not dock.choice.go.isEnabled()
