@@ -67,3 +67,13 @@ def test_nothing_to_read_leaves_the_usual_colors(density: np.ndarray) -> None:
 def test_unknown_stains_are_refused() -> None:
     with pytest.raises(ImageError, match="'masson'"):
         StainBasis.usual("masson")  # type: ignore[arg-type]
+
+
+def test_a_color_of_very_few_pixels_is_the_usual_one() -> None:
+    from napari_histosynth.stain.unmix import _color
+
+    usual = np.array([0.6, 0.7, 0.3])
+    few = np.array([[1.0, 0.2, 0.1], [0.1, 0.2, 1.0]])
+    found = _color(few, np.array([0.0, 1.0]), usual, 10.0)
+    assert np.isfinite(found).all()
+    assert np.array_equal(found, usual), "none lies between the percentiles that are looked at"

@@ -165,6 +165,8 @@ def _color(
         return expected
     low, high = np.percentile(amount, _DENSE)
     chosen = density[(amount >= low) & (amount <= high)]
+    if not len(chosen):
+        return expected
     unit = chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
     weight = len(unit) / (len(unit) + doubt)
     mixed = weight * np.median(unit, axis=0) + (1 - weight) * expected

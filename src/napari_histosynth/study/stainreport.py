@@ -81,8 +81,9 @@ class StainReport:
             said = f"counted indices follow those asked for (Pearson above {FOLLOWS:g})"
             found.append((said, follows))
         seam = _ours(one["seams"])
-        seamless = abs(seam["ratio"] - 1) <= max(SEAMLESS, 2 * (seam["error"] or 0))
-        found.append((f"tiles show no seams (within {SEAMLESS:.0%}, or twice the error)", bool(seamless)))
+        seamless = abs(seam["ratio"] / one["seams"]["control"]["ratio"] - 1) <= SEAMLESS
+        said = f"tiles show no seams (within {SEAMLESS:.0%} of the same lines inside of other tiles)"
+        found.append((said, bool(seamless)))
         return found
 
     def _of_mode(self, label: str, mode: str) -> list[tuple[str, bool]]:
