@@ -49,6 +49,9 @@ class IndexSteering:
         If the share is none.
     """
 
+    #: Which nuclei are found depends on how much is looked at: ask for the same windows, whatever is drawn.
+    by_window = True
+
     def __init__(self, share: float, seed: int, um_per_px: float) -> None:
         self.share, self.seed, self.um_per_px = checked_share(share), seed, um_per_px
 

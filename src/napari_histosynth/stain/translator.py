@@ -19,6 +19,7 @@ from napari_histosynth.core.device import is_out_of_memory
 from napari_histosynth.core.errors import Cancelled, DeviceError, ImageError, ModelError
 from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.paint.scaledpicture import ScaledPicture, checked_scale
+from napari_histosynth.stain.planes import SteadyPlanes
 from napari_histosynth.stain.positionnorm import METHODS, PositionPainter
 from napari_histosynth.stain.tilecache import TileCache
 
@@ -107,7 +108,9 @@ class Translator:
         self.shape = self._picture.source
         self._stride, self._margin = generator.stride, int(generator.margin or 0)
         self.tile = max(tile // self._stride, 1) * self._stride
-        self._steering = steering if generator.steering else None
+        self._steering: SteadyPlanes | None = None
+        if steering is not None and generator.steering:
+            self._steering = SteadyPlanes(steering, self._picture)
         self.method = "local" if generator.local else "position" if method == "auto" else method
         self._painter: PositionPainter | None = None
         if self.method in ("kin", "position"):
@@ -210,11 +213,10 @@ class Translator:
         if changed.is_empty:
             return changed
         at_scale = self._picture.at_scale(changed, _REACH)
-        reached = at_scale.grow(self._margin + self._stride).clip(self._picture.shape)
+        seen = at_scale if self._steering is None else self._steering.forget(at_scale)
+        reached = seen.grow(self._margin + self._stride).clip(self._picture.shape)
         if self._painter is not None:
-            reached = reached.unite(self._painter.forget(at_scale).grow(self._margin)).clip(
-                self._picture.shape
-            )
+            reached = reached.unite(self._painter.forget(seen).grow(self._margin)).clip(self._picture.shape)
         elif self.method == "plain":  # a tile's statistics are of all of it
             parts = tile_windows(reached, self.tile)
             for part in list(parts):

@@ -111,6 +111,11 @@ class AskedSteering:
 
         self._inner = IndexSteering(asked.share, asked.seed, self._um)
 
+    @property
+    def by_window(self) -> bool:
+        """Whether nuclei are found piece by piece, which depends on the pieces."""
+        return not self.is_whole
+
     def planes(self, window: Window, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | None:
         """Return the planes of a window at the model's scale; see :mod:`napari_histosynth.stain.steering`."""
         return self._inner.planes(window, rgb)
