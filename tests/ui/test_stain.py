@@ -80,6 +80,7 @@ def dock(found: None, viewer: Any) -> Iterator[Any]:
     from napari_histosynth.ui.stain import StainDock
 
     dock = StainDock(viewer)
+    dock.which.way.setCurrentIndex(0)  # the network decides, as the translators of the tests do
     viewer.window.add_dock_widget(dock, name="Virtual stain", area="right")
     yield dock
     dock.shut_down()
@@ -433,3 +434,12 @@ def test_everything_has_a_hint_and_a_name(dock: Any) -> None:
                 assert widget.toolTip(), widget.objectName()
                 text = getattr(widget, "text", str)()
                 assert widget.accessibleName() or text, widget.objectName()
+
+
+def test_one_nucleus_of_five_is_positive_unless_one_says_otherwise(found: None, viewer: Any) -> None:
+    from napari_histosynth.ui.stain import StainDock
+
+    dock = StainDock(viewer)
+    assert dock.which.way.currentData() == "share"
+    assert dock.which.share.value() == 20
+    dock.shut_down()

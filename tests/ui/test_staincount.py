@@ -51,6 +51,7 @@ def dock(stain_models: Path, viewer: Any, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv("HISTOSYNTH_MODELS", str(stain_models))
     monkeypatch.setattr(stainmodels, "FAVORITE", "tiny-stain")
     dock = StainDock(viewer)
+    dock.which.way.setCurrentIndex(0)  # the network decides, as the translators of the tests do
     viewer.window.add_dock_widget(dock, name="Virtual stain", area="right")
     yield dock
     dock.shut_down()

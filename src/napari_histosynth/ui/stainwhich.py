@@ -52,6 +52,7 @@ class WhichPanel(QWidget):
         self.way = choice_box("stain-way", "Which nuclei are positive", "Which nuclei are to be positive")
         for way, title in _TITLES.items():
             self.way.addItem(title, way)
+        self.way.setCurrentIndex(self.way.findData("share"))  # left to itself, a network dares no brown
         self.share = _percent("stain-share", "Share of positive nuclei", 20)
         self.epithelium = _percent("stain-share-epithelium", "Share of positive nuclei in epithelium", 30)
         self.stroma = _percent("stain-share-stroma", "Share of positive nuclei elsewhere", 5)
