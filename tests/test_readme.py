@@ -125,10 +125,11 @@ def test_the_guide_to_training_names_every_key_with_its_default() -> None:
     from napari_histosynth.paint.config import PaintConfig
 
     page = (REPOSITORY / "docs/training.md").read_text()
-    rows = re.findall(r"^\| (`[^|]+)\|([^|]*)\|", page, re.MULTILINE)
-    shown = {key: default.strip() for keys, default in rows for key in re.findall(r"`(\w+)`", keys)}
     wrong = []
-    for section in PaintConfig.model_fields.values():
+    for name, section in PaintConfig.model_fields.items():
+        (part,) = re.findall(rf"^\| \*\*\[{name}\]\*\* .*\n((?:\| `.*\n)*)", page, re.MULTILINE) or [""]
+        rows = re.findall(r"^\| (`[^|]+)\|([^|]*)\|", part, re.MULTILINE)
+        shown = {key: default.strip() for keys, default in rows for key in re.findall(r"`(\w+)`", keys)}
         assert isinstance(section.annotation, type)
         for key, field in section.annotation.model_fields.items():  # type: ignore[attr-defined]
             if key not in shown:
@@ -140,6 +141,17 @@ def test_the_guide_to_training_names_every_key_with_its_default() -> None:
                 if float(field.default) not in numbers:
                     wrong.append(f"{key} is {field.default}")
     assert wrong == []
+
+
+def test_the_guide_to_training_stains_names_every_key() -> None:
+    from napari_histosynth.stain.config import PicturesSection, StainConfig
+
+    page = (REPOSITORY / "docs/stain-training.md").read_text()
+    shown = set(re.findall(r"`(\w+)`", page))
+    parts = ("model", "data", "loss", "optimizer", "discriminator")
+    sections = [PicturesSection, *(StainConfig.model_fields[name].annotation for name in parts)]
+    keys = {key for section in sections for key in section.model_fields}  # type: ignore[union-attr]
+    assert keys - shown - {"first", "second"} == set()
 
 
 def test_the_python_of_the_guide_to_looks_runs(workplace: Path) -> None:

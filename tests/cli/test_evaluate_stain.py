@@ -62,7 +62,7 @@ def results(phash: float = 0.8) -> dict[str, Any]:
             "glass": {"alone": glass, "told": glass},
         },
         "steering": {"rows": [], "all": FOLLOWS, "he": FOLLOWS, "canvas": FOLLOWS | {"correlation": 0.9}},
-        "seams": {"side": 999, "tile": 512, "source": SEAM, "local": SEAM | SPEED},
+        "seams": {"side": 999, "tile": 512, "source": SEAM, "control": SEAM, "local": SEAM | SPEED},
     }  # fmt: skip
 
 
