@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,8 +110,6 @@ def load_specimens(
             out = any(part in name for part in section.held_out)
             if not section.held_out_right and out != held_out:
                 continue
-            if section.held_out_right == 0 and held_out and not out:
-                continue
             try:
                 image = read_picture(path)
             except ImageError as error:
@@ -128,14 +126,7 @@ def load_specimens(
             of_section.append(Specimen(name, image, scale, nuclei, positive, 1.0))
         area = float(sum(one.image.shape[0] * one.image.shape[1] for one in of_section))
         found += [
-            Specimen(
-                one.name,
-                one.image,
-                one.um_per_px,
-                one.nuclei,
-                one.positive,
-                section.share * one.image.shape[0] * one.image.shape[1] / area,
-            )
+            replace(one, share=section.share * one.image.shape[0] * one.image.shape[1] / area)
             for one in of_section
         ]
     if not found and not held_out:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_histosynth.core.stain import optical_density
+from napari_histosynth.paint.labels import nuclei_mask, part_nuclei
+from napari_histosynth.stain.colors import DAB, HEMATOXYLIN
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -49,17 +51,7 @@ def instances(mask: npt.NDArray[np.bool_], um_per_px: float) -> npt.NDArray[np.i
 
     A watershed on the distance to the border; pieces below :data:`SMALLEST` are left out.
     """
-    from scipy import ndimage
-    from skimage.feature import peak_local_max
-    from skimage.segmentation import watershed
-
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 0.6 / um_per_px)
-    patches, _ = ndimage.label(mask)
-    apart = max(1, round(2.2 / um_per_px))
-    peaks = peak_local_max(depth, min_distance=apart, labels=patches, exclude_border=False)
-    seeds = np.zeros(mask.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    found = watershed(-depth, seeds, mask=mask)
+    found = part_nuclei(mask, um_per_px, smooth_um=0.6, apart_um=2.2)
     large = np.bincount(found.ravel()) * um_per_px**2 >= SMALLEST
     large[0] = False
     return np.asarray(np.where(large[found], found, 0), np.int32)
@@ -67,8 +59,6 @@ def instances(mask: npt.NDArray[np.bool_], um_per_px: float) -> npt.NDArray[np.i
 
 def he_nuclei(rgb: npt.NDArray[np.uint8], um_per_px: float) -> npt.NDArray[np.int32]:
     """Find single nuclei of H&E, int32 (y, x), by their hematoxylin (SHI-GAN, section 2.1)."""
-    from napari_histosynth.paint.labels import nuclei_mask
-
     return instances(nuclei_mask(rgb, um_per_px=um_per_px), um_per_px)
 
 
@@ -102,8 +92,6 @@ def ki67_nuclei(
 
 def unmixed(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return hematoxylin and DAB of a picture, float32 (y, x, 2), above its palest tissue or glass."""
-    from napari_histosynth.stain.colors import DAB, HEMATOXYLIN
-
     colors = np.array([HEMATOXYLIN, DAB])
     colors /= np.linalg.norm(colors, axis=1, keepdims=True)
     density = optical_density(rgb)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_histosynth.core.stain import SPREAD, TYPICAL, optical_density, read_stain
-from napari_histosynth.paint.labels import nuclei_mask
+from napari_histosynth.paint.labels import nuclei_mask, part_nuclei
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -94,17 +94,7 @@ def nuclear_areas(nuclei: npt.NDArray[np.bool_], um_per_px: float) -> npt.NDArra
 
     Those that the border of the picture may cut are left out.
     """
-    from scipy import ndimage
-    from skimage.feature import peak_local_max
-    from skimage.segmentation import watershed
-
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(nuclei), 0.8 / um_per_px)
-    patches, _ = ndimage.label(nuclei)
-    apart = max(1, round(2.5 / um_per_px))
-    peaks = peak_local_max(depth, min_distance=apart, labels=patches, exclude_border=False)
-    seeds = np.zeros(nuclei.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    pieces = watershed(-depth, seeds, mask=nuclei)
+    pieces = part_nuclei(nuclei, um_per_px, smooth_um=0.8, apart_um=2.5)
     whole = np.ones(int(pieces.max()) + 1, bool)
     for rim in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1], np.zeros(1, int)):
         whole[rim] = False
