@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_histosynth.core.errors import Cancelled, DeviceError, LabelMapError, ModelError
+from napari_histosynth.core.mirror import mirrored
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.canvas import Canvas
-from napari_histosynth.paint.drawing import PaperDrawer, mirrored
+from napari_histosynth.paint.drawing import PaperDrawer
 from napari_histosynth.paint.model import PaintModel, load_model
 from napari_histosynth.paint.paper import PaperGenerator
 from napari_histosynth.zoo import ModelCard, write_folder

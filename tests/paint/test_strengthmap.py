@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_histosynth.core.errors import ModelError
+from napari_histosynth.core.mirror import mirrored
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.canvas import Canvas
-from napari_histosynth.paint.drawing import mirrored
 from napari_histosynth.paint.lookmap import LookMap, Place
 from napari_histosynth.paint.model import PaintModel, load_model
 from napari_histosynth.paint.strengthmap import StrengthMap, Strengths, strengths_by_name

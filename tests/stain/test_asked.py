@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_histosynth.core.errors import HistosynthError, LabelMapError
+from napari_histosynth.core.mirror import mirrored_index
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.stain.asked import (
@@ -15,7 +16,6 @@ from napari_histosynth.stain.asked import (
     choose,
     classes_of,
     labeled_nuclei,
-    mirrored,
 )
 from napari_histosynth.stain.steering import he_nuclei, instances, ki67_nuclei, planes_of
 
@@ -98,7 +98,7 @@ def test_planes_of_known_nuclei_are_mirrored_beyond_the_border() -> None:
 def test_mirroring_is_numpys_reflection(side: int) -> None:
     places = np.arange(-7, side + 7)
     expected = np.pad(np.arange(side), 7, mode="reflect") if side > 1 else np.zeros(15, int)
-    assert np.array_equal(mirrored(places, side), expected)
+    assert np.array_equal(mirrored_index(places, side), expected)
 
 
 def test_the_class_of_a_nucleus_is_that_around_it_where_nuclei_are_a_class() -> None:

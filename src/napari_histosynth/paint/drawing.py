@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_histosynth.core.errors import ModelError
+from napari_histosynth.core.mirror import mirrored
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.network import START_NOISE, LocalGenerator
@@ -229,28 +230,6 @@ class PaperDrawer:
         return self._kept[key]
 
 
-def mirrored(labels: npt.NDArray[np.uint8], window: Window) -> npt.NDArray[np.uint8]:
-    """Read a window that may reach outside a label map, which is mirrored there.
-
-    Parameters
-    ----------
-    labels : ndarray
-        uint8 (y, x).
-    window : Window
-        Any window.
-
-    Returns
-    -------
-    ndarray
-        uint8 of the window's shape.
-    """
-    if window.clip(labels.shape) == window:
-        return labels[window.slices]
-    rows = _reflect(np.arange(window.y0, window.y1), labels.shape[0])
-    columns = _reflect(np.arange(window.x0, window.x1), labels.shape[1])
-    return labels[np.ix_(rows, columns)]
-
-
 def latent_window(
     latent: npt.NDArray[np.float32], shape: tuple[int, ...], read: Window, stride: int
 ) -> npt.NDArray[np.float32]:
@@ -286,11 +265,3 @@ def latent_window(
     # einsum by elements, not through a matrix product: the same bits whatever the window
     first = np.einsum("yi,dij->dyj", rows, latent[:, needed[0], needed[1]])
     return np.asarray(np.einsum("xj,dyj->dyx", columns, first), np.float32)
-
-
-def _reflect(index: npt.NDArray[np.int_], size: int) -> npt.NDArray[np.int_]:
-    if size == 1:
-        return np.zeros_like(index)
-    period = 2 * (size - 1)
-    index = np.abs(index) % period
-    return np.minimum(index, period - index)

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_histosynth.core.errors import ModelError
+from napari_histosynth.core.mirror import mirrored
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.paint.drawing import mirrored
 from napari_histosynth.paint.lookmap import Field, LookMap
 
 _UNIT = 10_000  # strengths are counted in whole numbers: their sum is the same in any order

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_histosynth.core.errors import HistosynthError, LabelMapError
+from napari_histosynth.core.mirror import mirrored_index
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.stain.steering import STREAM, he_nuclei, instances, planes_of
@@ -92,7 +93,7 @@ class KnownSteering:
     def planes(self, window: Window, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the planes of a window, float32 (3, y, x); beyond the border the picture is mirrored."""
         rows, columns = (
-            mirrored(np.arange(low, high), side)
+            mirrored_index(np.arange(low, high), side)
             for low, high, side in zip(window[::2], window[1::2], self.nuclei.shape, strict=True)
         )
         return planes_of(self.nuclei[np.ix_(rows, columns)], self.positive)
@@ -260,12 +261,3 @@ def checked_share(share: float) -> float:
     if not (math.isfinite(share) and 0 <= share <= 1):
         raise HistosynthError(f"A share of positive nuclei is 0 to 1, not {share:g}.")
     return float(share)
-
-
-def mirrored(places: npt.NDArray[np.integer], side: int) -> npt.NDArray[np.integer]:
-    """Return where places beyond a border lie when the picture is mirrored there, border pixels once."""
-    if side == 1:
-        return np.zeros_like(places)
-    period = 2 * (side - 1)
-    folded = np.abs(places) % period
-    return np.asarray(np.where(folded >= side, period - folded, folded))
