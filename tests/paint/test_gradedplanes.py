@@ -102,7 +102,7 @@ def test_drawn_crops_are_told_the_grade_that_was_asked_for(config: Path, data: P
     labels, nan = torch.zeros(4, 3, 8, 8), float("nan")
     batch = {"grade": np.array([0.0, nan, 1.0, nan], np.float32)}
     random = torch.tensor([[0.25, 9, 9, 9], [7.0, 9, 9, 9]])  # the last tells more than there is
-    real, drawn = training._told_with(labels, batch, random)
+    real, drawn = training._told_with(labels, labels, batch, random)
 
     def told(planes: torch.Tensor) -> list[list[float]]:
         return planes[:, 3:, 0, 0].tolist()
@@ -116,7 +116,7 @@ def test_without_the_key_discriminators_are_told_labels_alone(config: Path, data
     config.write_text(CONFIG.replace("grade = true\n", ""))
     training = prepare(read_config(config), data, _silent)
     labels = torch.zeros(4, 3, 8, 8)
-    real, drawn = training._told_with(labels, training.batch(0), torch.zeros(2, 4))
+    real, drawn = training._told_with(labels, labels, training.batch(0), torch.zeros(2, 4))
     assert real is labels
     assert drawn is labels
 

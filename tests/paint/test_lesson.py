@@ -33,7 +33,7 @@ def _lesson(seed: int = 0, grade: tuple[float, ...] = (0.0, 1.0, 0.0, 1.0)) -> L
     batch = {"detail": np.zeros(4, np.uint8), "grade": np.array(grade, np.float32)}
     drawn = (0.1 * torch.randn(4, 3, 48, 48, generator=generator)).requires_grad_()
     one_hot = F.one_hot(labels, 2).permute(0, 3, 1, 2).float()
-    return Lesson(image, drawn, one_hot, latent[:3].clone().requires_grad_(), latent, batch)
+    return Lesson(image, drawn, one_hot, one_hot, latent[:3].clone().requires_grad_(), latent, batch)
 
 
 def _train(aid: Reader | Grader, steps: int) -> list[float]:

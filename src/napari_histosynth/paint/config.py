@@ -74,6 +74,7 @@ class LossSection(Section):
     color: float = 5.0  # L1 of 8 px averages: holds the stain of the encoded picture
     texture: float = 0.0  # local power in bands of spatial frequency: holds the grain
     grade: float = Field(0.0, ge=0)  # the latent tells the grade, and what is drawn shows it
+    signs: float = Field(0.0, ge=0)  # drawn in two grades, epithelium differs as that of real tissue does
     labels: float = Field(0.0, ge=0)  # a segmentation network, taught by real crops, must find them again
     kl: float = 0.003  # keeps latents of pictures near N(0, I)
     prior: float = Field(0.25, ge=0, lt=1)  # share of a batch in random looks instead of encoded ones
@@ -135,6 +136,8 @@ class PaintConfig(Section):
     def _grades_are_known(self) -> Self:
         if self.loss.grade and not self.data.grades:
             raise ValueError("loss.grade needs data.grades, which says what each grade counts")
+        if self.loss.signs and not self.loss.grade:
+            raise ValueError("loss.signs needs loss.grade, which makes latents tell a grade")
         if self.discriminator.grade and not self.loss.grade:
             raise ValueError("discriminator.grade needs loss.grade, which makes latents tell a grade")
         return self

@@ -62,6 +62,8 @@ class Field:
         How often it is cropped, relative to the others.
     grade : str
         As a pathologist named it; empty if nobody did.
+    source : str
+        Whose scanner and sections it shares; empty where all fields are of one source.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Field:
     labels: tuple[npt.NDArray[np.uint8], ...]
     share: float = 1.0
     grade: str = ""
+    source: str = ""
 
 
 def load_fields(
@@ -225,7 +228,8 @@ class CropSampler:
             [np.pad(one, margin, mode="symmetric") for one in field.labels] for field in self.fields
         ]
         self._grades = [grades.get(field.grade, np.nan) for field in self.fields] if grades else None
-        self._stains = [read_stain(field.image) for field in self.fields] if stain else None
+        #: The stain of each field, (9,), if asked for.
+        self.stains = [read_stain(field.image) for field in self.fields] if stain else None
 
     def batch(self, step: int) -> dict[str, npt.NDArray[Any]]:
         """Return the crops of a step.
@@ -255,8 +259,8 @@ class CropSampler:
             details.append(detail)
             if self._grades is not None:
                 grades.append(self._grades[number])
-            if self._stains is not None:
-                stains.append(scale_stain(self._stains[number], scale))
+            if self.stains is not None:
+                stains.append(scale_stain(self.stains[number], scale))
         batch: dict[str, npt.NDArray[Any]] = {
             "image": np.stack(images),
             "labels": np.stack(labels),

@@ -41,6 +41,13 @@ class Grader(nn.Module):
         self.of_latent = nn.Linear(style_size, 1)
         self.of_picture = StyleEncoder(1, WIDTHS)
 
+    @torch.no_grad()
+    def remember(self, told: Tensor) -> None:
+        """Take over how the latents of a model tell the grade, (style_size + 1,): weights, and a constant."""
+        if len(told) == self.style_size + 1:
+            self.of_latent.weight.copy_(told[None, :-1])
+            self.of_latent.bias.copy_(told[-1:])
+
     def tell(self, style: Tensor) -> Tensor:
         """Return the grades, (n,), that latents (n, d) tell."""
         return torch.as_tensor(self.of_latent(style.float()))[:, 0]
@@ -50,8 +57,8 @@ class Grader(nn.Module):
         return torch.as_tensor(self.of_picture(picture, stain)[0])[:, 0]
 
     @torch.no_grad()
-    def spread(self, latents: Tensor, known: Tensor) -> Tensor:
-        """Move latents (n, d), stain included, until they tell grades drawn evenly from 0 to 1.
+    def spread(self, latents: Tensor, known: Tensor, grades: Tensor | None = None) -> Tensor:
+        """Move latents (n, d), stain included, until they tell grades, drawn evenly from 0 to 1 if not given.
 
         Layouts give the grade away: nearly all crops are drawn in a look of their own grade, and the ends of
         the scale on few layouts. Random looks moved like this show the discriminators every grade on every
@@ -65,11 +72,15 @@ class Grader(nn.Module):
             (n, d), what to move.
         known : Tensor
             (m, d), latents of real pictures.
+        grades : Tensor, optional
+            (n,), what they shall tell.
         """
+        if grades is None:
+            grades = torch.rand(len(latents), device=latents.device)
         style, stain = latents[:, : self.style_size].float(), latents[:, self.style_size :]
         way = self.way(known)
         length = way.norm().clamp(min=1e-6)
-        step = (torch.rand(len(style), device=style.device) - self.tell(style)) * length
+        step = (grades - self.tell(style)) * length
         moved = style + step.clamp(-FARTHEST, FARTHEST)[:, None] * way / length
         return torch.cat([moved.to(latents.dtype), stain], 1)
 

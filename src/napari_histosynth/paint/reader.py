@@ -51,5 +51,5 @@ class Reader(SegmentationNet):
         finest = torch.from_numpy(np.flatnonzero(lesson.batch["detail"] == 0)).to(lesson.image.device)
         if len(finest) == 0:
             return lesson.image.new_zeros(()), lesson.image.new_zeros(())
-        labels = lesson.labels[finest].argmax(1)
-        return self.error(lesson.image[finest], labels), self.error(lesson.drawn[finest], labels)
+        labels, asked = lesson.labels[finest].argmax(1), lesson.asked[finest].argmax(1)
+        return self.error(lesson.image[finest], labels), self.error(lesson.drawn[finest], asked)

@@ -129,7 +129,11 @@ def load_sources(
             fields = _labeled(pictures, source, scheme, um_per_px, cache, say)
         area = float(sum(field.image.shape[0] * field.image.shape[1] for field in fields))
         found += [
-            replace(field, share=source.share * field.image.shape[0] * field.image.shape[1] / area)
+            replace(
+                field,
+                share=source.share * field.image.shape[0] * field.image.shape[1] / area,
+                source=source.path,
+            )
             for field in fields
         ]
     if not found:

@@ -16,13 +16,14 @@ from napari_histosynth.core.training import decayed, decayed_as_paper, settle_no
 from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.encoder import StyleEncoder
 from napari_histosynth.paint.grader import Grader
-from napari_histosynth.paint.lesson import Lesson, stain_of, unsure
+from napari_histosynth.paint.lesson import Lesson, Pairs, stain_of, unsure
 from napari_histosynth.paint.model import encode_picture, from_rgb, to_rgb
 from napari_histosynth.paint.network import LocalGenerator, build_generator
 from napari_histosynth.paint.paper import PaperGenerator, folded_state
 from napari_histosynth.paint.perceptual import PerceptualLoss, find_vgg19
 from napari_histosynth.paint.prior import LatentPrior
 from napari_histosynth.paint.reader import Reader
+from napari_histosynth.paint.signs import Signs
 from napari_histosynth.paint.start import start_from
 from napari_histosynth.paint.texture import texture_loss
 
@@ -78,6 +79,7 @@ class PaintTraining:
         vgg19 = find_vgg19(config.loss.vgg19)
         self.vgg19 = None if vgg19 is None else PerceptualLoss(vgg19)
         self.prior = LatentPrior(config.model.latent_size)
+        known: dict[str, Tensor] = {}
         if config.model.start:
             known = start_from(config.model.start, scheme, self.generator, self.encoder)
             bank = known.get("latent.bank")
@@ -94,11 +96,15 @@ class PaintTraining:
             "prior": self.prior,
         }
         adam = config.optimizer
-        self.aids: dict[str, Reader | Grader] = {}
+        self.aids: dict[str, Reader | Grader | Signs] = {}
         if config.loss.labels:
             self.aids["labels"] = Reader(scheme.n_classes)
         if config.loss.grade:
-            self.aids["grade"] = Grader(self.encoder.latent_size)
+            self.aids["grade"] = grader = Grader(self.encoder.latent_size)
+            if "latent.grade" in known:
+                grader.remember(known["latent.grade"])
+        if config.loss.signs:
+            self.aids["signs"] = Signs(sampler.fields, config.data.grades, scheme, sampler.stains)
         self._drawn = [*self.generator.parameters(), *self.encoder.parameters()]
         self._judged = list(self.discriminator.parameters())
         self.optimizers: dict[str, torch.optim.Optimizer] = {
@@ -107,7 +113,8 @@ class PaintTraining:
         }
         for name, aid in self.aids.items():
             self.networks[name] = aid
-            self.optimizers[name] = torch.optim.Adam(aid.parameters(), aid.learning_rate)
+            if not isinstance(aid, Signs):  # which are known beforehand
+                self.optimizers[name] = torch.optim.Adam(aid.parameters(), aid.learning_rate)
 
     def batch(self, step: int) -> Mapping[str, Any]:
         """Return the crops of a step."""
@@ -130,13 +137,12 @@ class PaintTraining:
             )
             latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
             self.prior.update(_with_stain(mean, stain))
-            random = self.prior.sample(n - encoded)
-            if isinstance(grader := self.aids.get("grade"), Grader):
-                random = grader.spread(random, self.prior.known)
+            random, pairs = self._random(n - encoded, encoded)
             latent = torch.cat([_with_stain(latent, stain), random])
-            drawn = self.generator(labels, latent)
-            inner = _inside(labels, self.sampler.margin)
-            known = self._told_with(inner, batch, latent[encoded:])
+            wanted = labels if pairs is None else labels.index_copy(0, pairs.high, labels[pairs.low])
+            drawn = self.generator(wanted, latent)
+            inner, asked = (_inside(x, self.sampler.margin) for x in (labels, wanted))
+            known = self._told_with(inner, asked, batch, latent[encoded:])
             judged = self.discriminator(torch.cat([image, drawn]), torch.cat(known))
             verdicts = [verdict.float().split(n) for verdict, _ in judged]
             discriminator_loss = _mean(self._discriminator_loss(*verdict) for verdict in verdicts)
@@ -144,7 +150,7 @@ class PaintTraining:
             perceptual = self._perceptual(image, drawn, judged, encoded)
             color = F.l1_loss(F.avg_pool2d(drawn[:encoded], 8), F.avg_pool2d(image[:encoded], 8))
             grain = texture_loss(drawn[:encoded], image[:encoded]) if weights.texture else color.new_zeros(())
-            lesson = Lesson(image, drawn, inner, mean, latent, batch)
+            lesson = Lesson(image, drawn, inner, asked, mean, latent, batch, pairs)
             taught = {name: aid.teach(lesson) for name, aid in self.aids.items()}
             kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
             loss = adversarial + weights.perceptual * perceptual + weights.color * color
@@ -166,7 +172,30 @@ class PaintTraining:
         } | {name: missed for name, (_, missed) in taught.items()}
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _told_with(self, labels: Tensor, batch: Mapping[str, Any], random: Tensor) -> tuple[Tensor, Tensor]:
+    def _random(self, count: int, first: int) -> tuple[Tensor, Pairs | None]:
+        """Return random looks (count, d), of all grades where these are taught, and which of them are pairs.
+
+        A batch begins with ``first`` crops in looks of their own.
+        """
+        grader = self.aids.get("grade")
+        half = count // 2 if "signs" in self.aids else 0
+        looks = self.prior.sample(count - half)
+        if not isinstance(grader, Grader):
+            return looks, None
+        if not half:
+            return grader.spread(looks, self.prior.known), None
+        low = 0.5 * torch.rand(half, device=looks.device)
+        rest = torch.rand(count - 2 * half, device=looks.device)
+        twice = torch.cat([looks[:half], looks[:half], looks[half:]])
+        looks = grader.spread(twice, self.prior.known, torch.cat([low, low + 0.5, rest]))
+        with torch.no_grad():
+            told = grader.tell(looks[:, : grader.style_size])
+        places = first + torch.arange(2 * half, device=looks.device)
+        return looks, Pairs(places[:half], places[half:], told[:half], told[half : 2 * half])
+
+    def _told_with(
+        self, labels: Tensor, asked: Tensor, batch: Mapping[str, Any], random: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return what discriminators are told of real and of drawn crops: labels, and the grade if asked for.
 
         A grader rewards whatever it takes for a grade, and a generator finds cheaper ways to please it than
@@ -174,12 +203,12 @@ class PaintTraining:
         """
         grader = self.aids.get("grade")
         if not self.config.discriminator.grade or not isinstance(grader, Grader):
-            return labels, labels
+            return labels, asked
         grade = torch.from_numpy(batch["grade"]).to(labels.device)
         with torch.no_grad():
-            asked = grader.tell(random[:, : grader.style_size]).clamp(0, 1)
-        drawn = torch.cat([grade[: len(grade) - len(asked)], asked])
-        return graded_planes(labels, grade), graded_planes(labels, drawn)
+            told = grader.tell(random[:, : grader.style_size]).clamp(0, 1)
+        drawn = torch.cat([grade[: len(grade) - len(told)], told])
+        return graded_planes(labels, grade), graded_planes(asked, drawn)
 
     def settled(self, fabric: Fabric) -> nn.ModuleDict:
         """Return a copy of the averaged networks, ready to draw.
@@ -305,7 +334,7 @@ class PaintTraining:
         rates = {
             "generator": adam.learning_rate,
             "discriminator": adam.discriminator_learning_rate,
-        } | {name: aid.learning_rate for name, aid in self.aids.items()}
+        } | {name: aid.learning_rate for name, aid in self.aids.items() if not isinstance(aid, Signs)}
         for name, optimizer in self.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = rates[name] * factor
