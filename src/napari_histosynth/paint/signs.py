@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.stain import TYPICAL
-from napari_histosynth.paint.restain import in_full_precision, to_typical
+from napari_histosynth.paint.restain import to_typical
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,7 +43,6 @@ NAMES = ("hematoxylin", "nuclear share", "size of nuclei", "contrast")
 HUBER = 1.0
 
 
-@in_full_precision
 def signs_of(picture: Tensor, stain: Tensor | None, epithelium: Tensor) -> tuple[Tensor, Tensor]:
     """Measure the epithelium of pictures.
 
@@ -64,7 +63,11 @@ def signs_of(picture: Tensor, stain: Tensor | None, epithelium: Tensor) -> tuple
     share : Tensor
         (n,), how much of each picture is epithelium.
     """
-    x = picture.float() if stain is None else to_typical(picture, stain)
+    with torch.autocast(picture.device.type, enabled=False):
+        return _measured(picture.float() if stain is None else to_typical(picture, stain), epithelium)
+
+
+def _measured(x: Tensor, epithelium: Tensor) -> tuple[Tensor, Tensor]:
     x = _blurred(x)
     unmix, glass = _unmixing(str(x.device))
     shown = (x + 1) / 2
@@ -197,7 +200,7 @@ def _blurred(x: Tensor) -> Tensor:
 
 
 def _unmixing(device: str) -> tuple[Tensor, Tensor]:
-    """Return what makes hematoxylin of a density in the typical stain, and the density of glass; (3,) each."""
+    """Return what makes hematoxylin of a typical density, and the density of glass; (3,) each."""
     densities = np.maximum(TYPICAL, 0.02).reshape(3, 3).astype(np.float64)
     colors = densities[:2].T
     unmix = np.linalg.solve(colors.T @ colors + 0.02 * np.eye(2), colors.T)[0]
