@@ -1,1 +1,1 @@
-"""Gigapixel slides, drawn as one looks (URCDM): every zoom level from a sketch, one network for all of them."""
+"""Gigapixel slides, drawn as one looks (URCDM): from a sketch to full magnification by one network."""

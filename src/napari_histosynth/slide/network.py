@@ -3,8 +3,8 @@
 URCDM draws each of three magnifications by a cascade of three U-Nets of its own, and its authors wish for one
 cascade for all of them. This network takes every step of four, 128 to 32 to 8 to 2 to 0.5 um a pixel, in one
 evaluation a tile; it is told which step it takes. It is local: every pixel depends on a known neighborhood of
-the parent, the layout and the noise, so that windows of a picture are a picture of a window, and tiles join in
-any order (see :mod:`napari_histosynth.paint.network`, whose blocks it is made of).
+the parent, the layout and the noise, so that a window of a picture is a picture of a window, and tiles join
+in any order (see :mod:`napari_histosynth.paint.network`, whose blocks it is made of).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Refiner(nn.Module):
 
     @property
     def margin(self) -> int:
-        """Pixels beyond each side of a window, at its own level, of which it needs the parent and the layout."""
+        """Pixels beyond each side of a window, at its own level, where it reads the parent and the layout."""
         return self.body.margin + STEP  # enlarging looks one pixel of the parent further
 
     @property

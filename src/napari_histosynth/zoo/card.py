@@ -25,6 +25,7 @@ _PRESETS = {
     "shi-gan": ("local", "paper"),
     "segmenter": ("unet",),
     "stain": ("compact", "paper", "resnet"),
+    "slide": ("compact",),
 }
 
 
@@ -37,19 +38,19 @@ class ModelCard(BaseModel):
         What the model is called: letters, digits, dots, hyphens and underscores.
     system : str
         What it does: "shi-gan" draws H&E from label maps, "segmenter" makes label maps of H&E, "stain" draws
-        a picture in another stain.
+        a picture in another stain, "slide" draws whole slides.
     preset : str
         "local" (every pixel depends on a known neighborhood) or "paper" (the released architecture); of a
-        segmenter "unet"; of a model of stains "compact", "paper" or "resnet".
+        segmenter "unet"; of a model of stains "compact", "paper" or "resnet"; of slides "compact".
     scheme : str
         Tissue scheme of its labels: a built-in name, or a TOML file that lies beside the card; empty of a
-        model of stains, which knows no labels.
+        model of stains, which knows no labels. Of a model of slides that of its layouts.
     stains : tuple of str
         Of a model of stains, the two that it turns into one another: ``("H&E", "Ki-67")``.
     um_per_px : float
         Micrometers per pixel of its pictures, above 0.
     latent_size : int
-        Components of the latent, at least 1; 0 of a segmenter or a model of stains, which have none.
+        Components of the latent, at least 1; 0 of all models but those that draw from label maps.
     architecture : dict
         Keyword arguments of the network, over its preset's own. ``n_classes`` stands here where the network
         takes more label channels than the scheme has classes; the surplus channels are zero.
@@ -72,7 +73,7 @@ class ModelCard(BaseModel):
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str = ""
-    system: Literal["shi-gan", "segmenter", "stain"] = "shi-gan"
+    system: Literal["shi-gan", "segmenter", "stain", "slide"] = "shi-gan"
     preset: Literal["local", "paper", "unet", "compact", "resnet"]
     scheme: str
     stains: tuple[str, ...] = Field(default=(), validate_default=True)
