@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_histosynth.core.tilecache import TileCache
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.stain.tilecache import TileCache
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -27,10 +27,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_histosynth.core.errors import Cancelled
+from napari_histosynth.core.tilecache import TileCache
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.scaledpicture import ScaledPicture
 from napari_histosynth.stain.network import InstanceNorm
-from napari_histosynth.stain.tilecache import TileCache
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -17,11 +17,11 @@ import numpy as np
 
 from napari_histosynth.core.device import is_out_of_memory
 from napari_histosynth.core.errors import Cancelled, DeviceError, ImageError, ModelError
+from napari_histosynth.core.tilecache import TileCache
 from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.paint.scaledpicture import ScaledPicture, checked_scale
 from napari_histosynth.stain.planes import SteadyPlanes
 from napari_histosynth.stain.positionnorm import METHODS, PositionPainter
-from napari_histosynth.stain.tilecache import TileCache
 
 if TYPE_CHECKING:
     import numpy.typing as npt
