@@ -18,6 +18,8 @@ TEN = [
     *("#4f3286", "#9d3b8a", "#d7c2d8", "#907e99", "#ffffff"),
 ]
 PALETTES = {"prostate-2": TWO, "prostate-3": THREE, "colon-2": TWO, "colon-3": THREE, "colon-10": TEN}
+LAYOUT = ["#ffffff", "#f0aac8", "#965abe", "#5a1e6e", "#dc3c3c"]
+ALL = {**PALETTES, "slide-layout": LAYOUT}
 
 
 def rgb_of(color: str) -> list[int]:
@@ -32,8 +34,16 @@ def test_built_in_schemes_have_the_published_palette_in_the_published_order(name
     assert [entry.index for entry in scheme.classes] == list(range(scheme.n_classes))
 
 
-def test_the_built_in_schemes_are_those_five() -> None:
-    assert set(scheme_names()) == set(PALETTES)
+def test_the_built_in_schemes_are_those_five_and_the_one_of_layouts() -> None:
+    assert set(scheme_names()) == set(ALL)
+
+
+def test_a_layout_tells_five_coarse_classes_at_32_um_per_px() -> None:
+    scheme = get_scheme("slide-layout")
+    assert scheme.names == ("glass", "tissue", "mucosa", "tumor", "muscle")
+    assert scheme.palette.tolist() == [rgb_of(color) for color in LAYOUT]
+    assert scheme.names[scheme.background] == "glass"
+    assert scheme.um_per_px == 32.0
 
 
 def test_classes_go_by_the_names_of_the_field() -> None:
@@ -72,7 +82,7 @@ def test_an_unknown_scheme_lists_the_known(message_of: Callable[..., str]) -> No
     with pytest.raises(SchemeError) as caught:
         get_scheme("prostate-4")
     assert '"prostate-4"' in message_of(caught)
-    assert all(name in str(caught.value) for name in PALETTES)
+    assert all(name in str(caught.value) for name in ALL)
 
 
 def test_a_scheme_is_returned_as_it_is() -> None:

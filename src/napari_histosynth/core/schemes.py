@@ -1,6 +1,7 @@
-"""The built-in tissue schemes: SHI-GAN's own for prostate and colon, and the prostate classes for colon.
+"""The built-in tissue schemes: SHI-GAN's for prostate and colon, its prostate classes for colon, and layouts.
 
-Classes, order and colors are those of the label maps published with SHI-GAN.
+Classes, order and colors are those of the label maps published with SHI-GAN; ``slide-layout``, the coarse
+classes that say what lies where on a slide, is ours.
 """
 
 from __future__ import annotations
@@ -38,6 +39,14 @@ _TEN = (
     TissueClass(10, "background", "#ffffff", _BACKGROUND),
 )
 
+_LAYOUT = (
+    TissueClass(0, "glass", "#ffffff", "bare glass around the tissue, and clefts and tears wider than 32 um"),
+    TissueClass(1, "tissue", "#f0aac8", "connective tissue: submucosa, stroma, fat"),
+    TissueClass(2, "mucosa", "#965abe", "mucosa that is not tumor, to the bases of its crypts"),
+    TissueClass(3, "tumor", "#5a1e6e", "adenoma and carcinoma, with the stroma between their glands"),
+    TissueClass(4, "muscle", "#dc3c3c", "muscularis propria"),
+)
+
 BUILT_IN: dict[str, TissueScheme] = {
     scheme.name: scheme
     for scheme in (
@@ -46,6 +55,7 @@ BUILT_IN: dict[str, TissueScheme] = {
         TissueScheme("colon-2", "Colon, 2 classes", _TWO),
         TissueScheme("colon-3", "Colon, 3 classes", _THREE),
         TissueScheme("colon-10", "Colon, 10 classes", _TEN, background=10, um_per_px=1.0),
+        TissueScheme("slide-layout", "Layout of a slide, 5 classes", _LAYOUT, um_per_px=32.0),
     )
 }
 """Built-in schemes by name."""
