@@ -7,7 +7,8 @@ import pytest
 
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.io.halving import halved
-from napari_histosynth.ui.stainlevels import LevelView, StainLevels, level_shapes
+from napari_histosynth.ui.lazylevel import LevelView
+from napari_histosynth.ui.stainlevels import StainLevels, level_shapes
 
 RNG = np.random.default_rng(0)
 SHAPE = (2101, 600)

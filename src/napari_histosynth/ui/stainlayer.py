@@ -7,24 +7,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.ui.hepicture import window_in_sight
 from napari_histosynth.ui.layers import METADATA_KEY, without_clashing_units
+from napari_histosynth.ui.lazylayer import LazyLayer
+from napari_histosynth.ui.lazylevel import LevelView
 from napari_histosynth.ui.staincurtain import Curtain, grab, pixels_of_screen
-from napari_histosynth.ui.staindrawer import Sight, StainDrawer
-from napari_histosynth.ui.stainlevels import LevelView, StainLevels
+from napari_histosynth.ui.staindrawer import StainDrawer
+from napari_histosynth.ui.stainlevels import StainLevels
 
 if TYPE_CHECKING:
     from napari_histosynth.stain.translator import Translator
     from napari_histosynth.ui.stainsource import StainSource
 
-_TICK = 120  # ms between looks at what is in sight, and between refreshes
 
-
-class StainLayer(QObject):
+class StainLayer(LazyLayer):
     """Lays a stained picture over its source, until the layer is removed.
 
     Parameters
@@ -48,20 +47,11 @@ class StainLayer(QObject):
         What draws.
     curtain : Curtain or None
         What hides a part of it.
-    progressed : Signal
-        More is drawn.
     curtain_moved : Signal of float
         The divider was dragged, to a share of the width.
-    failed : Signal of str
-        One sentence why no more is drawn.
-    removed : Signal
-        The layer is gone.
     """
 
-    progressed = Signal()
     curtain_moved = Signal(float)
-    failed = Signal(str)
-    removed = Signal()
 
     def __init__(
         self,
@@ -71,23 +61,13 @@ class StainLayer(QObject):
         translator: Translator,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._viewer, self.source, self.levels, self.translator = viewer, source, levels, translator
+        super().__init__(viewer, parent)
+        self.source, self.levels, self.translator = source, levels, translator
         self.curtain: Curtain | None = None
         self._let_go: Callable[[], None] | None = None
-        self._closed = False
-        self._landed = self._moved = False
         self._last_drag = 0.0
-        self._seen: Sight | None = None
         self.drawer = StainDrawer(levels, source, translator, self)
-        self.drawer.landed.connect(self._on_landed)
-        self.drawer.rested.connect(self._on_rested)
-        self.drawer.failed.connect(self.failed)
-        self.layer = self._made_layer()
-        self._ticks = QTimer(self)
-        self._ticks.setInterval(_TICK)
-        self._ticks.timeout.connect(self._tick)
-        viewer.layers.events.removed.connect(self._on_removed)
+        self._draws(self._made_layer(), self.drawer)
 
     # ---- what it is
 
@@ -119,10 +99,6 @@ class StainLayer(QObject):
         """Whether one looks from so far away that only a sketch is shown."""
         return self._seen is not None and not self.source.is_small and self.drawer.is_beyond(self._seen)
 
-    def in_sight(self) -> Window | None:
-        """Return what is in sight, in pixels of the finest level; None if nothing is known."""
-        return window_in_sight(self.layer) if self.layer in self._viewer.layers else None
-
     # ---- what is done to it
 
     def show(self) -> None:
@@ -133,9 +109,7 @@ class StainLayer(QObject):
         layers.insert(above, self.layer)
         if active is not None:
             layers.selection.active = active
-        self._ticks.start()
-        self._tick()
-        self.drawer.look_at(self._seen)
+        self.begin()
 
     def use(self, source: StainSource, translator: Translator) -> None:
         """Draw everything anew by another translator; old pixels stay until then."""
@@ -165,15 +139,10 @@ class StainLayer(QObject):
 
     def close(self) -> None:
         """Draw no more; the layer stays as it is. Harmless when repeated."""
-        if self._closed:
-            return
-        self._closed = True
-        self._ticks.stop()
-        if self.curtain is not None and self.layer in self._viewer.layers:
+        if not self._closed and self.curtain is not None and self.layer in self._viewer.layers:
             self.hang_curtain(None)
         self._take_down()
-        self.drawer.close()
-        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        super().close()
 
     # ---- the layer
 
@@ -219,14 +188,10 @@ class StainLayer(QObject):
             return base
         return [*(LevelView(self.levels, level, hide) for level in range(last)), base]
 
-    def _refresh(self, thumbnail: bool = False) -> None:
-        if self._closed or self.layer not in self._viewer.layers:
-            return
-        self._landed = self._moved = False
+    def _before_refresh(self) -> None:
         if self.curtain is not None:  # napari keeps the coarsest level, so it is changed in place
             base, last = self.levels.base, len(self.levels.shapes) - 1
             self._hidden[:] = self.curtain.hide(base, Window.of_shape(base.shape), last)
-        self.layer.refresh(thumbnail=thumbnail, extent=False, highlight=False)
 
     def _measure(self) -> None:
         if self.curtain is not None:
@@ -245,36 +210,11 @@ class StainLayer(QObject):
 
     # ---- what happens
 
-    def _tick(self) -> None:
-        """Look at what is in sight, and show what came."""
-        window = self.in_sight() if self.layer.visible else None
-        level = int(self.layer.data_level) if self.layer.multiscale else 0
-        sight = None if window is None else Sight(window, level)
-        if sight != self._seen:
-            self._seen = sight
-            self.drawer.look_at(sight)
-            self.progressed.emit()
-            if self.curtain is not None:
-                before = self.curtain.pixel
-                self._measure()
-                self._moved = self._moved or not np.isclose(before, self.curtain.pixel)
-        if self._landed or self._moved:
-            landed = self._landed
-            self._refresh()
-            if landed:
-                self.progressed.emit()
-
-    def _on_landed(self) -> None:
-        self._landed = True
-
-    def _on_rested(self) -> None:
-        self._refresh(thumbnail=True)
-        self.progressed.emit()
-
-    def _on_removed(self, event: Any) -> None:
-        if event.value is self.layer:
-            self.close()
-            self.removed.emit()
+    def _on_sight(self) -> None:
+        if self.curtain is not None:
+            before = self.curtain.pixel
+            self._measure()
+            self._moved = self._moved or not np.isclose(before, self.curtain.pixel)
 
     def _take_down(self) -> None:
         if self._let_go is not None:
