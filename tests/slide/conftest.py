@@ -1,4 +1,4 @@
-"""Fixtures of the slide craft: a small model that was never trained, with colors of a palette made up here."""
+"""Fixtures of the slide craft: a small model that was never trained, with a palette made up here."""
 
 from __future__ import annotations
 

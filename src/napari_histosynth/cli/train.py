@@ -43,6 +43,17 @@ $ histosynth train stain --config models/ki67-he/train.toml --data slides
 
 Needs the extra 'train': pip install 'napari-histosynth\\[train]'. A GPU helps; two CPU cores take hours.""")
 
+SLIDE_HELP = help_text("""Train a model that draws whole slides.
+
+DIR is the folder that the TOML's path is relative to. There each slide is a folder that holds an
+overview_8um.jpg, pictures at 2 um a pixel in fields_2um/, pictures at 0.5 um in regions_0.5um/, and a
+slide.json that says where on the slide these lie. A run that was stopped goes on where its last checkpoint is.
+
+\b
+$ histosynth train slide --config models/colon-slide/train.toml --data slides
+
+Needs the extra 'train': pip install 'napari-histosynth\\[train]'. A GPU helps; two CPU cores take an hour.""")
+
 ConfigOption = Annotated[
     Path, typer.Option("--config", metavar="TOML", help="What to train, and how: see docs/training.md.")
 ]
@@ -126,3 +137,24 @@ def stain(
     from napari_histosynth.stain.fit import train_stain
 
     train_stain(config, data, run, out, steps=steps, device=device, threads=threads, say=say)
+
+
+@app.command("slide", help=SLIDE_HELP)
+def slide(
+    config: ConfigOption,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder that the TOML's path is relative to.")],
+    run: RunOption = None,
+    out: OutOption = None,
+    steps: StepsOption = None,
+    device: WhereOption = "auto",
+    threads: ThreadsOption = 0,
+) -> None:
+    """Run ``histosynth train slide``; see :data:`SLIDE_HELP`."""
+    from napari_histosynth.slide.config import read_slide_config
+
+    if run is None:
+        run = Path("runs", read_slide_config(config).model.name)
+
+    from napari_histosynth.slide.fit import train_slide
+
+    train_slide(config, data, run, out, steps=steps, device=device, threads=threads, say=say)

@@ -130,5 +130,4 @@ def build_refiner(preset: str = "compact", **changes: Any) -> Refiner:
         raise ModelError(f"A refiner cannot be built from {changes}: {error}.") from error
     with torch.no_grad():  # an untrained refiner hardly does more than enlarge
         refiner.body.to_rgb.weight.mul_(0.1)
-        refiner.body.to_rgb.bias.zero_()
     return refiner

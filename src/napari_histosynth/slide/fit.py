@@ -1,0 +1,92 @@
+"""From a configuration and a folder of slides to a model folder: what ``histosynth train slide`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_histosynth.paint.run import run_training
+from napari_histosynth.slide.config import SlideConfig, read_slide_config
+
+if TYPE_CHECKING:
+    from napari_histosynth.paint.run import Shippable
+
+
+def train_slide(
+    config_path: Path,
+    data: Path,
+    run: Path,
+    out: Path | None = None,
+    *,
+    steps: int | None = None,
+    device: str = "auto",
+    threads: int = 0,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Train a model of slides, or go on with a run that was stopped, and write it as a model folder.
+
+    Parameters
+    ----------
+    config_path : Path
+        The run as TOML (:class:`~napari_histosynth.slide.config.SlideConfig`).
+    data : Path
+        Folder that the slides' path is relative to.
+    run : Path
+        Folder of the run: checkpoint, losses, sheets of samples.
+    out : Path, optional
+        Model folder to write at the end; ``run / "model"`` when absent.
+    steps : int, optional
+        Overrides the configuration's length.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    threads : int
+        CPU threads, 0 for torch's own choice.
+    say : callable
+        Takes each line of progress.
+
+    Returns
+    -------
+    Path
+        The model folder.
+    """
+    config = read_slide_config(config_path)
+    kind: dict[str, Any] = {
+        "system": "slide",
+        "preset": config.model.preset,
+        "latent_size": 0,
+        "architecture": config.model.architecture,
+    }
+    return run_training(
+        config,
+        lambda config: prepare_slide(config, data, say),
+        kind,
+        run,
+        out,
+        steps=steps,
+        device=device,
+        threads=threads,
+        say=say,
+    )
+
+
+def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = print) -> Shippable:
+    """Read the slides and build the networks of a run, untrained."""
+    import torch
+
+    from napari_histosynth.slide.data import PairSampler, load_slides
+    from napari_histosynth.slide.network import build_refiner
+    from napari_histosynth.slide.training import SlideTraining
+    from napari_histosynth.zoo import find_model
+
+    slides, children = load_slides(data, config, say=say)
+    kept = find_model(config.model.start).read_tensors() if config.model.start else {}
+    with torch.device("meta"):  # only asked for its measures
+        margin = build_refiner(config.model.preset, **config.model.architecture).margin
+    sampler = PairSampler(config, children, margin)
+    shown = sampler
+    if config.data.held_out:
+        shown = PairSampler(config, load_slides(data, config, held_out=True)[1], margin)
+    training = SlideTraining(config, sampler, shown, slides, kept)
+    say(f"The refiner has {sum(one.numel() for one in training.refiner.parameters()):,} parameters.")
+    return training

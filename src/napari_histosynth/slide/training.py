@@ -1,0 +1,194 @@
+"""Train the refiner: parents in, children out, judged beside real ones of the same parent."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from napari_histosynth.core.training import decayed, update_average
+from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
+from napari_histosynth.paint.model import from_rgb, to_rgb
+from napari_histosynth.paint.texture import texture_loss
+from napari_histosynth.slide.data import palette_pictures
+from napari_histosynth.slide.network import LAYOUT_CLASSES, STEPS, build_refiner, enlarged
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from napari_histosynth.slide.config import SlideConfig
+    from napari_histosynth.slide.data import PairSampler, RealSlide
+
+#: Crops on a sheet of samples.
+SHOWN = 8
+
+
+class SlideTraining:
+    """The networks, optimizers and losses of a run; a :class:`~napari_histosynth.core.training.Trainable`.
+
+    Parameters
+    ----------
+    config : SlideConfig
+        The run.
+    sampler : PairSampler
+        Training crops with their parents.
+    shown : PairSampler
+        Of the sheets of samples, of held-out slides if there are such.
+    slides : sequence of RealSlide
+        Whose colors make the palette.
+    kept : mapping of str to Tensor
+        Tensors of the model that the run starts from.
+    """
+
+    def __init__(
+        self,
+        config: SlideConfig,
+        sampler: PairSampler,
+        shown: PairSampler,
+        slides: Sequence[RealSlide],
+        kept: Mapping[str, Tensor],
+    ) -> None:
+        self.config, self.sampler, self.shown, self.slides, self.kept = config, sampler, shown, slides, kept
+        torch.manual_seed(config.loop.seed)
+        self.refiner = build_refiner(config.model.preset, **config.model.architecture)
+        started = {name[8:]: value for name, value in kept.items() if name.startswith("refiner.")}
+        if started:
+            self.refiner.load_state_dict({name: value.float() for name, value in started.items()})
+        judge = config.discriminator
+        self.discriminator = MultiScaleDiscriminator(
+            3 + LAYOUT_CLASSES + STEPS, judge.widths, judge.fine_widths, judge.fine_crop, judge.instance_norm
+        )
+        self.average = copy.deepcopy(self.refiner).requires_grad_(False)
+        self.networks: dict[str, nn.Module] = {
+            "refiner": self.refiner,
+            "discriminator": self.discriminator,
+            "average": self.average,
+        }
+        adam = config.optimizer
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "refiner": torch.optim.Adam(self.refiner.parameters(), adam.learning_rate, adam.betas),
+            "discriminator": torch.optim.Adam(
+                self.discriminator.parameters(), adam.discriminator_learning_rate, adam.betas
+            ),
+        }
+
+    def batch(self, step: int) -> Mapping[str, Any]:
+        """Return the crops of a step."""
+        return self.sampler.batch(step)
+
+    def step(self, batch: Mapping[str, Any], step: int, fabric: Fabric) -> dict[str, float]:
+        """Update the discriminators, then the refiner, once."""
+        self._set_rates(step)
+        image, parent, layout, taken = _tensors(batch, fabric.device)
+        weights, n = self.config.loss, len(image)
+        with fabric.autocast():
+            drawn = self.refiner(parent, layout, taken)
+            known = self._known(parent, layout, taken)
+            pair = torch.cat([known, known])
+            self.discriminator.requires_grad_(True)
+            verdicts = [v.float() for v, _ in self.discriminator(torch.cat([image, drawn.detach()]), pair)]
+            judged = _mean(F.relu(1 - v[:n]).mean() + F.relu(1 + v[n:]).mean() for v in verdicts)
+        _descend(self.optimizers["discriminator"], judged)
+        with fabric.autocast():
+            self.discriminator.requires_grad_(False)
+            with torch.no_grad():
+                real = [features for _, features in self.discriminator(image, known)]
+            of_drawn = self.discriminator(drawn, known)
+            adversarial = _mean(-verdict.float().mean() for verdict, _ in of_drawn)
+            features = _mean(
+                F.l1_loss(one.float(), other.float())
+                for (_, found), true in zip(of_drawn, real, strict=True)
+                for one, other in zip(found, true, strict=True)
+            )
+            texture = texture_loss(drawn.clamp(-1, 1), image) if weights.texture else features.new_zeros(())
+        _descend(
+            self.optimizers["refiner"],
+            adversarial + weights.features * features + weights.texture * texture,
+        )
+        update_average(self.average, self.refiner, step, self.config.optimizer.average)
+        losses = {"judges": judged, "adversarial": adversarial, "features": features, "texture": texture}
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
+        """Draw parent, drawn and real crops of all steps, row by row."""
+        from napari_histosynth.io import save_image
+
+        rows, number = [], 0
+        wanted = dict.fromkeys(range(STEPS), SHOWN // STEPS)
+        average = copy.deepcopy(self.average).eval()
+        while any(wanted.values()) and number < 50 * SHOWN:
+            batch = self.shown.batch(number)
+            number += 1
+            image, parent, layout, taken = _tensors(batch, fabric.device)
+            for i, one in enumerate(batch["step"]):
+                if not wanted[int(one)]:
+                    continue
+                wanted[int(one)] -= 1
+                torch.manual_seed(i)
+                with torch.no_grad(), fabric.autocast():
+                    drawn = average(parent[i : i + 1], layout[i : i + 1], taken[i : i + 1])
+                margin = self.shown.margin
+                large = enlarged(parent[i : i + 1])[..., margin:-margin, margin:-margin]
+                rows.append((int(one), np.hstack([*to_rgb(torch.cat([large, drawn, image[i : i + 1]]))])))
+        rows.sort(key=lambda row: row[0])
+        half = -(-len(rows) // 2)
+        if rows:
+            columns = [np.vstack([row for _, row in part]) for part in (rows[:half], rows[half:]) if part]
+            height = min(len(column) for column in columns)
+            save_image(path, np.hstack([column[:height] for column in columns]))
+
+    def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
+        """Return the averaged weights and the palette under their names in a model folder."""
+        from napari_histosynth.slide.sketch import Palette
+
+        palette = Palette.measured(palette_pictures(self.slides))
+        tensors = {name: value for name, value in self.kept.items() if name.startswith("diffusion.")}
+        tensors |= {f"refiner.{name}": value for name, value in self.average.state_dict().items()}
+        tensors["palette.mean"] = torch.from_numpy(palette.mean)
+        tensors["palette.covariance"] = torch.from_numpy(palette.covariance)
+        return tensors
+
+    def _known(self, parent: Tensor, layout: Tensor, taken: Tensor) -> Tensor:
+        """Return what discriminators are told of a crop: its parent, its layout, and which step it is."""
+        margin = self.sampler.margin
+        large = enlarged(torch.cat([parent, layout], 1))[..., margin:-margin, margin:-margin]
+        told = F.one_hot(taken, STEPS).float()[:, :, None, None]
+        return torch.cat([large, told.expand(-1, -1, *large.shape[-2:])], 1)
+
+    def _set_rates(self, step: int) -> None:
+        adam, loop = self.config.optimizer, self.config.loop
+        factor = decayed(step, loop.steps)
+        rates = {"refiner": adam.learning_rate, "discriminator": adam.discriminator_learning_rate}
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = rates[name] * factor
+        # in the last part of a run it learns in the very statistics that it will draw in
+        still = step >= adam.still * loop.steps
+        for module in self.refiner.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.train(not still)
+
+
+def _tensors(batch: Mapping[str, Any], device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return (
+        from_rgb(batch["image"], device),
+        from_rgb(batch["parent"], device),
+        torch.from_numpy(batch["layout"]).to(device),
+        torch.from_numpy(batch["step"]).to(device),
+    )
+
+
+def _mean(losses: Any) -> Tensor:
+    return torch.stack(list(losses)).mean()
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
