@@ -1,0 +1,67 @@
+"""Smooth noise as a function of position, the same bits on every machine: additions, products, no more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.noise import gaussian
+from napari_histosynth.core.tiles import Window
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+#: First of the streams of noise that sketches and layouts use; networks use those from 0.
+STREAM = 0x51DE000
+#: Mean over positions of the sum of a cubic B-spline's squared weights: what evens out of noise on an axis.
+_EVENED = 151 / 315
+
+
+def soft_noise(seed: int, stream: int, window: Window, cell: float) -> npt.NDArray[np.float32]:
+    """Return smooth noise: a cubic B-spline through normal numbers that stand ``cell`` pixels apart.
+
+    Parameters
+    ----------
+    seed : int
+        Chooses the plane.
+    stream : int
+        Chooses one of many independent fields, 0 or more; counted from :data:`STREAM`.
+    window : Window
+        Pixels wanted.
+    cell : float
+        Pixels from one number to the next, more than 0: bumps are about twice as wide.
+
+    Returns
+    -------
+    ndarray
+        float32 (height, width), mean 0, standard deviation 1 over the plane.
+    """
+    top, down = _taps(window.y0, window.y1, cell)
+    left, right = _taps(window.x0, window.x1, cell)
+    lattice = Window(int(top[0]), int(top[-1]) + 4, int(left[0]), int(left[-1]) + 4)
+    numbers = gaussian(seed, STREAM + stream, 0, lattice)
+    rows, columns = top - lattice.y0, left - lattice.x0
+    wide = sum(numbers[:, columns + k] * right[k] for k in range(4))
+    noise = sum(np.asarray(wide)[rows + k] * down[k][:, None] for k in range(4))
+    return np.asarray(noise / np.float32(_EVENED), np.float32)
+
+
+def generator(seed: int, stream: int) -> np.random.Generator:
+    """Return a generator of numbers for a seed, any integer, and a stream from 0."""
+    return np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, STREAM + stream])
+
+
+def _taps(start: int, stop: int, cell: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return the first of four numbers that each pixel lies between, and their weights, (4, pixels)."""
+    at = (np.arange(start, stop) + 0.5) / cell
+    first = np.floor(at).astype(np.int64)
+    t = at - first
+    rest = 1 - t
+    weights = [
+        rest * rest * rest,
+        3 * t * t * t - 6 * t * t + 4,
+        3 * rest * rest * rest - 6 * rest * rest + 4,
+        t * t * t,
+    ]
+    return first - 1, np.asarray(np.stack(weights) / 6, np.float32)
