@@ -7,17 +7,24 @@ A layout is a label map, uint8 (y, x), in the classes of the tissue scheme ``sli
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_histosynth.core.errors import LabelMapError, SchemeError
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.core.tissue import TissueScheme, get_scheme
 from napari_histosynth.slide.layoutclasses import CLASSES, GLASS, MUCOSA, MUSCLE, SCHEME, TISSUE, TUMOR
+from napari_histosynth.slide.layoutdraw import draw_biopsies, draw_polyps, draw_resection
 from napari_histosynth.slide.layoutread import layout_of_picture
-from napari_histosynth.slide.levels import LAYOUT_LEVEL
+from napari_histosynth.slide.levels import LAYOUT_LEVEL, level_shape, um_of
+from napari_histosynth.slide.softnoise import generator
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    _Drawer = Callable[[np.random.Generator, int, npt.NDArray[np.uint8], Window, int], int]
 
 __all__ = [
     "CLASSES",
@@ -27,9 +34,27 @@ __all__ = [
     "SCHEME",
     "TISSUE",
     "TUMOR",
+    "Kind",
+    "draw_layout",
     "fractions",
+    "layout_from_labels",
     "layout_of_picture",
 ]
+
+Kind = Literal["any", "biopsies", "polyp", "resection"]
+"""What may lie on a slide."""
+
+#: Pixels a side that one specimen has for itself, about: 20 mm.
+_SITE = 640
+#: Streams of chance and of noise.
+_CHANCE, _GRAIN = 0x200, 0x1000
+_DRAWERS: dict[str, _Drawer] = {
+    "biopsies": draw_biopsies,
+    "polyp": draw_polyps,
+    "resection": draw_resection,
+}
+#: How often the seed chooses each.
+_OFTEN = ("biopsies", "biopsies", "polyp", "polyp", "resection", "resection", "resection")
 
 
 def fractions(layout: npt.NDArray[np.uint8], window: Window, level: int) -> npt.NDArray[np.float32]:
@@ -85,3 +110,116 @@ def _cells(layout: npt.NDArray[np.uint8], window: Window) -> npt.NDArray[np.uint
     if not inside.is_empty:
         cells[inside.relative_to(window).slices] = layout[inside.slices]
     return cells
+
+
+def draw_layout(seed: int, size_px: tuple[int, int], *, kind: Kind = "any") -> npt.NDArray[np.uint8]:
+    """Draw what lies where on a slide.
+
+    A slide of up to some 20 mm a side holds one specimen; a larger one holds several beside one another, and
+    on a small one everything is smaller.
+
+    Parameters
+    ----------
+    seed : int
+        Chooses everything; the same seed and size give the same layout on every machine.
+    size_px : (int, int)
+        Height and width of the slide at full magnification, each at least 1.
+    kind : "any", "biopsies", "polyp" or "resection"
+        Small fragments of mucosa; cuts through a polyp, an adenoma in most; a strip of the wall of the bowel,
+        with a carcinoma in most; or what the seed chooses.
+
+    Returns
+    -------
+    ndarray
+        uint8 (y, x), classes of ``slide-layout`` at 32 um a pixel.
+
+    Raises
+    ------
+    LabelMapError
+        If the size is not positive, or there is no such kind.
+    """
+    _check_size(size_px)
+    if kind not in ("any", *_DRAWERS):
+        raise LabelMapError(f'There is no layout "{kind}"; choose any, {", ".join(_DRAWERS)}.')
+    layout = np.full(level_shape(size_px, LAYOUT_LEVEL), GLASS, np.uint8)
+    chance = generator(seed, _CHANCE)
+    chosen = _OFTEN[
+        int(chance.integers(len(_OFTEN)))
+    ]  # drawn for every kind, so that a kind is a choice alone
+    draw = _DRAWERS[chosen if kind == "any" else kind]
+    height, width = layout.shape
+    rows, columns = (max(1, round(side / _SITE)) for side in layout.shape)
+    stream = _GRAIN
+    for row in range(rows):
+        for column in range(columns):
+            site = Window(
+                row * height // rows,
+                (row + 1) * height // rows,
+                column * width // columns,
+                (column + 1) * width // columns,
+            )
+            stream = draw(chance, seed, layout, site, stream)
+    return layout
+
+
+def layout_from_labels(
+    labels: npt.NDArray[np.uint8],
+    scheme: str | TissueScheme,
+    um_per_px: float,
+    size_px: tuple[int, int],
+) -> npt.NDArray[np.uint8]:
+    """Take a painted label map as the layout of a slide, nearest pixel, its corner in the slide's corner.
+
+    Parameters
+    ----------
+    labels : ndarray
+        uint8 (y, x) in the classes of ``slide-layout``, at any scale; where it does not reach there is glass.
+    scheme : str or TissueScheme
+        What the labels are written in: only ``slide-layout`` is taken.
+    um_per_px : float
+        Micrometers a pixel of the labels.
+    size_px : (int, int)
+        Height and width of the slide at full magnification.
+
+    Returns
+    -------
+    ndarray
+        uint8 (y, x) at 32 um a pixel.
+
+    Raises
+    ------
+    SchemeError
+        If the scheme is another one.
+    LabelMapError
+        If the labels are not uint8 (y, x), are empty, or hold a value that is no class; if they reach no
+        pixel of the slide; if the scale or size is not positive.
+    """
+    _check_size(size_px)
+    name = scheme if isinstance(scheme, str) else scheme.name
+    if name != SCHEME:
+        raise SchemeError(
+            f"A slide is drawn from a layout in the classes of {SCHEME}, not of {name}; paint it in those."
+        )
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.dtype != np.uint8:
+        raise LabelMapError(f"A layout must be uint8, not {labels.dtype}; convert it.")
+    labels = get_scheme(SCHEME).check(labels)
+    if not (np.isfinite(um_per_px) and um_per_px > 0):
+        raise LabelMapError(f"The layout's scale is {um_per_px} um per px; it must be more than 0.")
+    out = np.full(level_shape(size_px, LAYOUT_LEVEL), GLASS, np.uint8)
+    step = um_of(LAYOUT_LEVEL) / um_per_px
+    rows, columns = (np.floor((np.arange(n) + 0.5) * step).astype(np.int64) for n in out.shape)
+    rows, columns = rows[rows < labels.shape[0]], columns[columns < labels.shape[1]]
+    if not (len(rows) and len(columns)):
+        raise LabelMapError(
+            f"The layout is {labels.shape[1]} x {labels.shape[0]} px of {um_per_px} um, less than a pixel of "
+            f"{um_of(LAYOUT_LEVEL):g} um; give a larger one, or correct its scale."
+        )
+    out[: len(rows), : len(columns)] = labels[np.ix_(rows, columns)]
+    return out
+
+
+def _check_size(size_px: tuple[int, int]) -> None:
+    """Raise unless a slide may have that size."""
+    if min(size_px) < 1:
+        raise LabelMapError(f"A slide of {size_px[1]} x {size_px[0]} px has no pixel; give a size from 1 px.")

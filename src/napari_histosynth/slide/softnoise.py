@@ -1,4 +1,8 @@
-"""Smooth noise as a function of position, the same bits on every machine: additions, products, no more."""
+"""Smooth noise as a function of position, the same bits on every machine.
+
+The numbers are multiples of 2**-17, weights are rounded to multiples of 2**-12, and sums of their products
+are exact in double precision: no order of adding, no fused product and no library changes a bit.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
 STREAM = 0x51DE000
 #: Mean over positions of the sum of a cubic B-spline's squared weights: what evens out of noise on an axis.
 _EVENED = 151 / 315
+#: Steps that weights are rounded to.
+_FINE = 4096
+#: Rows of numbers up to which a product of matrices is faster than picking rows.
+_FEW = 128
 
 
 def soft_noise(seed: int, stream: int, window: Window, cell: float) -> npt.NDArray[np.float32]:
@@ -40,11 +48,22 @@ def soft_noise(seed: int, stream: int, window: Window, cell: float) -> npt.NDArr
     top, down = _taps(window.y0, window.y1, cell)
     left, right = _taps(window.x0, window.x1, cell)
     lattice = Window(int(top[0]), int(top[-1]) + 4, int(left[0]), int(left[-1]) + 4)
-    numbers = gaussian(seed, STREAM + stream, 0, lattice)
-    rows, columns = top - lattice.y0, left - lattice.x0
-    wide = sum(numbers[:, columns + k] * right[k] for k in range(4))
-    noise = sum(np.asarray(wide)[rows + k] * down[k][:, None] for k in range(4))
-    return np.asarray(noise / np.float32(_EVENED), np.float32)
+    numbers = gaussian(seed, STREAM + stream, 0, lattice).astype(np.float64)
+    wide = _spread(numbers.T, left - lattice.x0, right).T
+    noise = _spread(wide, top - lattice.y0, down)
+    return np.asarray(noise * (1 / _EVENED), np.float32)
+
+
+def _spread(
+    numbers: npt.NDArray[np.float64], first: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return rows that each mix four rows of numbers, the first of which is given, by weights (4, rows)."""
+    if len(numbers) > _FEW:
+        return np.asarray(sum(numbers[first + k] * weights[k][:, None] for k in range(4)), np.float64)
+    mixing = np.zeros((len(first), len(numbers)))
+    for k in range(4):
+        mixing[np.arange(len(first)), first + k] = weights[k]
+    return np.asarray(mixing @ np.ascontiguousarray(numbers), np.float64)
 
 
 def generator(seed: int, stream: int) -> np.random.Generator:
@@ -52,7 +71,7 @@ def generator(seed: int, stream: int) -> np.random.Generator:
     return np.random.default_rng([seed & 0xFFFFFFFFFFFFFFFF, STREAM + stream])
 
 
-def _taps(start: int, stop: int, cell: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _taps(start: int, stop: int, cell: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Return the first of four numbers that each pixel lies between, and their weights, (4, pixels)."""
     at = (np.arange(start, stop) + 0.5) / cell
     first = np.floor(at).astype(np.int64)
@@ -64,4 +83,4 @@ def _taps(start: int, stop: int, cell: float) -> tuple[npt.NDArray[np.int64], np
         3 * rest * rest * rest - 6 * rest * rest + 4,
         t * t * t,
     ]
-    return first - 1, np.asarray(np.stack(weights) / 6, np.float32)
+    return first - 1, np.rint(np.stack(weights) * (_FINE / 6)) / _FINE
