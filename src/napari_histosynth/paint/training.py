@@ -332,7 +332,7 @@ class PaintTraining:
         adam, loop = self.config.optimizer, self.config.loop
         factor = decayed(step, loop.steps) if adam.schedule == "linear" else decayed_as_paper(step)
         rates = {
-            "generator": adam.learning_rate,
+            "generator": adam.learning_rate * (step >= self.config.discriminator.ahead),
             "discriminator": adam.discriminator_learning_rate,
         } | {name: aid.learning_rate for name, aid in self.aids.items() if not isinstance(aid, Signs)}
         for name, optimizer in self.optimizers.items():
