@@ -148,6 +148,32 @@ def test_every_network_learns_and_all_losses_are_numbers(config: Path, data: Pat
     assert all((one != other).any() for one, other in zip(before, after, strict=True))
 
 
+def test_pairs_share_labels_and_texture_and_differ_in_grade_alone(config: Path, data: Path) -> None:
+    config.write_text(CONFIG.replace("grade = 1\n", "grade = 1\nsigns = 1\n"))
+    training = prepare(read_config(config), data, _silent)
+    grader = training.aids["grade"]
+    assert isinstance(grader, Grader)
+    torch.manual_seed(0)
+    training.prior.update(torch.randn(16, 4))
+    with torch.no_grad():
+        grader.of_latent.weight[:] = torch.tensor([[1.0, 0, 0, 0]])
+    looks, pairs = training._random(3, 5)
+    assert pairs is not None
+    assert (pairs.low.tolist(), pairs.high.tolist()) == ([5], [6])
+    assert pairs.grade_high - pairs.grade_low == pytest.approx(0.5, abs=1e-3)
+    way = grader.way(training.prior.known)
+    between = looks[1] - looks[0]
+    torch.testing.assert_close(between, way * (between @ way) / (way @ way))
+    fabric = make_fabric(LoopSettings(1, device="cpu", precision="32-true"))
+    assert np.isfinite(list(training.step(training.batch(0), 0, fabric).values())).all()
+
+
+def test_signs_need_latents_that_tell_a_grade(config: Path) -> None:
+    config.write_text(CONFIG.replace("grade = 1\n", "signs = 1\n").replace("grade = true\n", ""))
+    with pytest.raises(TrainingError, match=r"loss\.signs needs loss\.grade"):
+        read_config(config)
+
+
 def test_a_checkpoint_of_discriminators_that_were_not_told_is_refused(
     config: Path, data: Path, tmp_path: Path
 ) -> None:
