@@ -24,6 +24,7 @@ from napari_histosynth.cli import (
     latent,
     models,
     segment,
+    slide,
     stain,
     train,
     weak,
@@ -107,6 +108,7 @@ app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)
 app.add_typer(models.app, name="models")
 app.add_typer(latent.app, name="anchors")
 app.add_typer(atlas.app, name="atlas")
+app.add_typer(slide.app, name="slide")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 evaluate.app.command("flat", help=evaluate_flat.FLAT_HELP)(evaluate_flat.flat)

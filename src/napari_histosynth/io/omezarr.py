@@ -88,7 +88,7 @@ def save_ome_zarr(
             group = root
             if kind == "labels" and "picture" in levels:
                 parent = root.create_group("labels")
-                _describe(parent, {"labels": [LABELS_NAME]}, version)
+                describe_group(parent, {"labels": [LABELS_NAME]}, version)
                 group = parent.create_group(LABELS_NAME)
             extra = provenance_note(provenance) if group is root else {}
             if kind == "labels" and scheme is not None:
@@ -222,7 +222,7 @@ def _checked(
     return found
 
 
-def _describe(group: Any, metadata: dict[str, Any], version: Version) -> None:
+def describe_group(group: Any, metadata: dict[str, Any], version: Version) -> None:
     """Write OME metadata where a version has them."""
     if version == "0.5":
         group.attrs["ome"] = {"version": version, **metadata}
@@ -247,18 +247,23 @@ def _write_levels(
     describe_levels(group, len(levels), pixels.ndim, name, scale, version, scheme, note)
 
 
-def create_level(group: Any, step: int, shape: tuple[int, ...], version: Version) -> Any:
-    """Return a new array of a multiscale group, uint8 of a shape ([c,] y, x), in chunks of a tile."""
-    options: dict[str, Any] = {"dimension_names": ["c", "y", "x"][-len(shape) :]}
+def create_level(
+    group: Any, step: int, shape: tuple[int, ...], version: Version, *, tile: int = TILE, **options: Any
+) -> Any:
+    """Return a new array of a multiscale group, uint8 of a shape ([c,] y, x), in chunks of a tile.
+
+    ``options`` are zarr's own, such as ``fill_value`` and ``compressors``.
+    """
     if version == "0.4":
-        options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+        options["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
+    else:
+        options["dimension_names"] = ["c", "y", "x"][-len(shape) :]
     return group.create_array(
         str(step),
         shape=shape,
         dtype=np.dtype(np.uint8),
-        chunks=(*shape[:-2], *(min(TILE, side) for side in shape[-2:])),
-        fill_value=0,
-        **options,
+        chunks=(*shape[:-2], *(min(tile, side) for side in shape[-2:])),
+        **{"fill_value": 0, **options},
     )
 
 
@@ -294,7 +299,7 @@ def describe_levels(
         metadata["omero"] = _omero(version)
     if scheme is not None:
         metadata["image-label"] = _image_label(scheme, version, nested=group.path != "")
-    _describe(group, metadata, version)
+    describe_group(group, metadata, version)
     if note:
         group.attrs[KEY] = note
 

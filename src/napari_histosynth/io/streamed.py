@@ -27,7 +27,7 @@ from napari_histosynth.io.omezarr import (
 )
 from napari_histosynth.io.png import KEYWORD, MAX_SIDE
 from napari_histosynth.io.tiff import level_options, needs_bigtiff, ome_metadata
-from napari_histosynth.io.tilefolder import TileFolder
+from napari_histosynth.io.tilefolder import Tiled
 
 Pixels = npt.NDArray[np.uint8]
 Tell = Callable[[float], None]
@@ -64,7 +64,7 @@ def check_streamed(
 
 def save_streamed(
     path: str | os.PathLike[str],
-    levels: Sequence[TileFolder],
+    levels: Sequence[Tiled],
     provenance: Provenance | None = None,
     *,
     name: str = "H&E",
@@ -79,9 +79,9 @@ def save_streamed(
     ----------
     path : str or path-like
         Ends in ``.png``, ``.ome.tif`` or ``.ome.zarr``. If writing fails, what was there stays.
-    levels : sequence of TileFolder
+    levels : sequence of Tiled
         The picture and its smaller copies (:func:`~napari_histosynth.io.tilefolder.pyramid_of`), in tiles of
-        512 px; a PNG holds the first alone.
+        512 px; a PNG holds the first alone. Each is read once, from top to bottom.
     provenance : Provenance, optional
         Noted in the file; its scale is the file's.
     name : str
@@ -169,7 +169,7 @@ def _chunk(file: BinaryIO, kind: bytes, content: bytes) -> None:
 
 def _save_tiff(
     path: str | os.PathLike[str],
-    levels: Sequence[TileFolder],
+    levels: Sequence[Tiled],
     provenance: Provenance | None,
     name: str,
     tell: Callable[[], None],
@@ -198,7 +198,7 @@ def _save_tiff(
 
 def _fill_group(
     group: Any,
-    levels: Sequence[TileFolder],
+    levels: Sequence[Tiled],
     provenance: Provenance | None,
     name: str,
     version: Version,
@@ -215,7 +215,7 @@ def _fill_group(
     describe_levels(group, len(levels), 3, name, scale, version, None, provenance_note(provenance))
 
 
-def _padded_tiles(level: TileFolder, tell: Callable[[], None]) -> Iterator[Pixels]:
+def _padded_tiles(level: Tiled, tell: Callable[[], None]) -> Iterator[Pixels]:
     """Yield tiles row by row, all of the same size."""
     for row in range(level.count[0]):
         for col in range(level.count[1]):
@@ -226,7 +226,7 @@ def _padded_tiles(level: TileFolder, tell: Callable[[], None]) -> Iterator[Pixel
             yield np.pad(tile, missing)
 
 
-def _strips(level: TileFolder, tell: Callable[[], None]) -> Iterator[Pixels]:
+def _strips(level: Tiled, tell: Callable[[], None]) -> Iterator[Pixels]:
     """Yield rows of tiles."""
     for row in range(level.count[0]):
         yield level.strip(row)

@@ -8,6 +8,7 @@ import os
 import secrets
 import zlib
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,27 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.io.halving import PYRAMID_FROM, TILE, halved
 
 Pixels = npt.NDArray[np.uint8]
+
+
+class Tiled(Protocol):
+    """A picture that is had in tiles."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+
+    @property
+    def count(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+
+    def window(self, row: int, col: int) -> Window:
+        """Return where a tile lies."""
+
+    def read(self, row: int, col: int) -> Pixels:
+        """Return a tile, uint8 (y, x, 3); those at the lower and right borders are smaller."""
+
+    def strip(self, row: int) -> Pixels:
+        """Return a row of tiles side by side, uint8 (y, width, 3)."""
 
 
 class TileFolder:
