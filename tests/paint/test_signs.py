@@ -1,6 +1,8 @@
-"""Signs of the grade: what they measure, what real tissue says of them, and what drawn pairs are asked for."""
+"""Signs of the grade: what they measure, what real tissue says of them, what drawn pairs are asked for."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,13 +70,11 @@ def _field(number: int, grade: str, source: str, radius: float) -> Field:
 
 
 def _signs_of_two_sources() -> Signs:
-    """One source has small nuclei and low grades, the other large ones; within each they grow with the grade."""
+    """One source has smaller nuclei than the other; within each they grow with the grade."""
     fields = [
-        _field(
-            10 * source + number, ("low", "high")[number % 2], "ab"[source], 3 + source + 0.5 * (number % 2)
-        )
+        _field(10 * source + n, ("low", "high")[n % 2], "ab"[source], 3 + source + 0.5 * (n % 2))
         for source in range(2)
-        for number in range(14)
+        for n in range(14)
     ]
     return Signs(fields, {"low": 0.0, "high": 1.0}, get_scheme("colon-2"))
 
@@ -126,13 +126,5 @@ def test_what_is_missed_reaches_the_generator() -> None:
 def test_without_pairs_nothing_is_missed() -> None:
     lesson = _lesson(torch.cat([_tissue(4), _tissue(3)]))
     for pairs in (None, Pairs(*(torch.zeros(0, dtype=torch.long) for _ in range(2)), *(torch.zeros(0),) * 2)):
-        _, lost = _signs_of_two_sources().teach(
-            Lesson(
-                *(
-                    getattr(lesson, n)
-                    for n in ("image", "drawn", "labels", "asked", "mean", "latent", "batch")
-                ),
-                pairs,
-            )
-        )
+        _, lost = _signs_of_two_sources().teach(replace(lesson, pairs=pairs))
         assert float(lost) == 0
