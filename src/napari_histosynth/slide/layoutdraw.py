@@ -33,7 +33,7 @@ _STREAMS = 64
 def draw_biopsies(chance: np.random.Generator, seed: int, layout: Layout, region: Window, first: int) -> int:
     """Draw 4 to 12 small fragments of mucosa into a region of a layout; return the next free stream."""
     side = min(region.shape)
-    largest = max(min(110.0, 0.25 * side), 0.6 * min(side, 24))
+    largest = max(min(95.0, 0.25 * side), 0.6 * min(side, 24))
     sick = chance.random() < 0.3
     count = int(chance.integers(4, 13)) if side >= 48 else 1
     shares = chance.uniform(0.35, 1, count)
@@ -99,9 +99,9 @@ def draw_polyps(chance: np.random.Generator, seed: int, layout: Layout, region: 
     radius = max(radius, 0.55 * min(short, 24))
     tumor = chance.random() < 0.6
     down = direction(chance)
-    for y, x, size in apart(chance, region, [1.3 * radius] * cuts, gap=0.95):
+    for y, x, size in apart(chance, region, [1.4 * radius] * cuts, gap=0.95):
         turned = toward(chance, down, 0.6)
-        _polyp(chance, seed, layout, Place(y, x, turned), size / 1.3, first, tumor=tumor)
+        _polyp(chance, seed, layout, Place(y, x, turned), size / 1.4, first, tumor=tumor)
         first += _STREAMS
     return first
 
@@ -221,7 +221,7 @@ def draw_resection(chance: np.random.Generator, seed: int, layout: Layout, regio
     piece = np.full(window.shape, GLASS, np.uint8)
     piece[(depth > 0) & (depth < tf)] = TISSUE
     wall = (depth > ts) & (depth < tw)
-    between = np.abs(depth - ts - 0.62 * (tw - ts)) < 1.1 + 0.4 * grain(12)
+    between = (np.abs(depth - ts - 0.62 * (tw - ts)) < 1.1 + 0.4 * grain(12)) & (tw - ts > 24)
     piece[wall & ~(between & (grain(30 * unit) > -0.4))] = MUSCLE
     piece[(depth > 0) & (depth < tm)] = MUCOSA
     if envelope.any():

@@ -32,8 +32,9 @@ _SOFT = ((12.0, 0.15), (4.0, 0.3), (1.7, 0.4))
 _REACH, _KEPT = 2.0, 0.4
 #: Percentiles of a class's density beyond which pixels are tears, debris or wrongly labeled.
 _TRUSTED = (5, 97)
-#: Glass is even: the share of its variance that is drawn, debris having been measured along.
-_GLASS = 0.25
+#: Shares of the measured variance that are drawn in glass, which is even but for debris, and in tissue, where
+#: part of it is what weak labels took for another class, and what the layout draws already.
+_IN_GLASS, _IN_TISSUE = 0.25, 0.5
 #: Steps of the table of optical densities, a unit each, and the densest.
 _STEPS, _DENSEST = 4096, 4.0
 #: Streams of noise, three colors each, and the one that mixes palettes.
@@ -175,7 +176,7 @@ def draw_sketch(
     light = np.zeros((*window.shape, 3), np.float32)
     for kind in range(CLASSES):
         if shares[kind].any():
-            spread = _root(covariance[kind] * (_GLASS if kind == GLASS else 1))
+            spread = _root(covariance[kind] * (_IN_GLASS if kind == GLASS else _IN_TISSUE))
             density = mean[kind] + np.stack([(noise * row).sum(2) for row in spread], axis=2)
             density = np.maximum(density, _KEPT * mean[kind])
             light += shares[kind][..., None] * _light_through(density)
