@@ -1,4 +1,4 @@
-"""What all tests share: a private home, one thread a library, real tissue, a word where no screen is."""
+"""What all tests share: a private home, one thread a library, real tissue, small models, no screen."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(_HOME.name, "napari", "settings.yaml"))
 os.environ.pop("HISTOSYNTH_MODELS", None)
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it: tables would be as narrow as the tester's window
 
+_SLIDE_WIDTHS, _SLIDE_HIDDEN = [8, 8, 8, 6, 4], [4, 4, 4, 4, 4]
 _SCREEN_FIXTURES = {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"}
 _NO_SCREEN = "no screen: neither a display nor Xvfb is here (on Debian and Ubuntu: apt-get install xvfb)"
 
@@ -153,3 +154,45 @@ def write_glas() -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def slide_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder, "tiny-slide", untrained and seeded: it enlarges, adds grain, and differs by level."""
+    import numpy as np
+    import torch
+
+    from napari_histosynth.slide.network import build_refiner
+    from napari_histosynth.zoo import ModelCard, write_folder
+
+    torch.manual_seed(0)
+    refiner = build_refiner(widths=_SLIDE_WIDTHS, hidden=_SLIDE_HIDDEN)
+    with torch.no_grad():
+        refiner.body.to_rgb.weight.mul_(4)
+    mean = np.array(
+        [[0.03, 0.03, 0.03], [0.2, 0.5, 0.3], [0.6, 0.9, 0.4], [0.8, 1.0, 0.5], [0.3, 0.7, 0.4]], np.float32
+    )
+    covariance = np.stack([np.eye(3, dtype=np.float32) * s for s in (1e-5, 4e-3, 4e-3, 4e-3, 4e-3)])
+    tensors = {f"refiner.{name}": value for name, value in refiner.state_dict().items()}
+    tensors["palette.mean"] = torch.from_numpy(np.stack([mean, 0.9 * mean]))
+    tensors["palette.covariance"] = torch.from_numpy(np.stack([covariance, covariance]))
+    card = ModelCard(
+        name="tiny-slide",
+        system="slide",
+        preset="compact",
+        scheme="slide-layout",
+        um_per_px=0.5,
+        latent_size=0,
+        architecture={"widths": _SLIDE_WIDTHS, "hidden": _SLIDE_HIDDEN},
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny-slide"
+    write_folder(folder, card, tensors)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_slide_model(slide_folder: Path) -> object:
+    """The model of :func:`slide_folder`, on the CPU in fp32."""
+    from napari_histosynth.slide.model import load_slide_model
+
+    return load_slide_model(slide_folder, device="cpu", precision="fp32")
