@@ -33,11 +33,28 @@ class Docked(QWidget):
         return bool(super().event(event))
 
 
-def dock_painter(viewer: Any) -> None:
-    """Open the dock that paints."""
-    try:
-        viewer.window.add_plugin_dock_widget("napari-histosynth", "Paint tissue")
-    except (KeyError, ValueError):  # run from source, without napari knowing the plugin
-        from napari_histosynth.ui.paint import PaintDock
+def dock_painter(viewer: Any) -> Any:
+    """Open the dock that paints, or find it; return it."""
+    from napari_histosynth.ui.paint import PaintDock
 
-        viewer.window.add_dock_widget(PaintDock(viewer), name="Paint tissue", area="right")
+    return _dock(viewer, "Paint tissue", PaintDock)
+
+
+def dock_stain(viewer: Any) -> Any:
+    """Open the dock that stains, or find it; return it."""
+    from napari_histosynth.ui.stain import StainDock
+
+    return _dock(viewer, "Virtual stain", StainDock)
+
+
+def _dock(viewer: Any, name: str, kind: type[Docked]) -> Any:
+    """Return the dock of a kind in a viewer, opened if there is none."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, kind):
+            return widget
+    try:
+        return viewer.window.add_plugin_dock_widget("napari-histosynth", name)[1]
+    except (KeyError, ValueError):  # run from source, without napari knowing the plugin
+        widget = kind(viewer)  # type: ignore[call-arg]
+        viewer.window.add_dock_widget(widget, name=name, area="right")
+        return widget

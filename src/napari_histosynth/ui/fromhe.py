@@ -115,6 +115,18 @@ class LabelsFromHe(QObject):
         if answered is not None:
             self._start(answered)
 
+    def label(self, picture: HePicture) -> bool:
+        """Label a picture whose scale and part are known, without asking; return whether that was begun."""
+        from napari_histosynth.paint.tenclasses import takes_ten_classes
+
+        model = self._painter.model
+        if model is None or self.is_busy:
+            show_error("Paint tissue has no model yet, or labels another picture; wait a moment.")
+            return False
+        ten = takes_ten_classes(model.scheme)
+        self._start(_Order(picture, model, hints_of(self._tissue) if ten else None))
+        return True
+
     def stop(self) -> None:
         """Stop labeling; nothing is put up."""
         self._stop.set()

@@ -110,7 +110,7 @@ def he_of_layer(layer: Any) -> HePicture:
     ImageError
         If it is gray, a stack, or not of 8 bits; the sentence says what to choose instead.
     """
-    levels = tuple(layer.data) if getattr(layer, "multiscale", False) else (layer.data,)
+    levels = levels_of(layer)
     shape, dtype = tuple(levels[0].shape), np.dtype(levels[0].dtype)
     if not getattr(layer, "rgb", False):
         raise ImageError(
@@ -127,6 +127,20 @@ def he_of_layer(layer: Any) -> HePicture:
     if 0 in shape:
         raise ImageError(f'The layer "{layer.name}" is empty; choose another.')
     return HePicture(layer, levels, layer_um_per_px(layer))
+
+
+def levels_of(layer: Any, *, drawn: bool = True) -> tuple[Any, ...]:
+    """Return the levels of a layer, the finest first.
+
+    Parameters
+    ----------
+    layer : napari layer
+        Of one level or several.
+    drawn : bool
+        Whether reading a slide that is drawn as one looks draws what is missing; else it gives what there is.
+    """
+    levels = tuple(layer.data) if getattr(layer, "multiscale", False) else (layer.data,)
+    return tuple(getattr(level, "drawn", level) for level in levels) if drawn else levels
 
 
 def window_in_sight(layer: Any) -> Window | None:

@@ -10,6 +10,7 @@ import numpy as np
 from napari_histosynth.core.errors import ImageError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.io import Loaded
+from napari_histosynth.ui.hepicture import levels_of
 from napari_histosynth.ui.layers import layer_um_per_px
 
 NAME = "Field"
@@ -48,10 +49,11 @@ def slide_of(layer: Any) -> Slide:
     if layer is None or not getattr(layer, "rgb", False):
         kind = "no layer" if layer is None else f'"{layer.name}", which is no RGB picture'
         raise ImageError(f"Select the layer of a slide first; selected is {kind}.")
-    levels = tuple(layer.data) if layer.multiscale else (layer.data,)
+    levels = levels_of(layer)
     if levels[0].ndim != 3 or levels[0].dtype != np.uint8:
         raise ImageError(f'The layer "{layer.name}" is no plane of 8 bits a channel; choose another.')
-    return Slide(layer, Loaded("picture", tuple(level[..., :3] for level in levels), layer_um_per_px(layer)))
+    plain = tuple(level if level.shape[2] == 3 else level[..., :3] for level in levels)
+    return Slide(layer, Loaded("picture", plain, layer_um_per_px(layer)))
 
 
 def visible_window(slide: Slide) -> Window:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_histosynth.core.errors import ImageError
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.ui.hepicture import OnWhite, he_of_layer
+from napari_histosynth.ui.hepicture import OnWhite, he_of_layer, levels_of
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -38,12 +38,15 @@ class StainSource:
         Scale of the finest.
     is_canvas : bool
         Whether it is painted on.
+    glances : tuple of array_like
+        The levels as they can be had at once, where others draw what is missing.
     """
 
     layer: Any
     levels: tuple[Any, ...]
     um_per_px: float
     is_canvas: bool = False
+    glances: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -88,8 +91,9 @@ class StainSource:
         ndarray or None
             uint8 (y, x, 3); None where too much would have to be read.
         """
-        level = self.levels[0]
-        for coarser in self.levels[1:]:
+        levels = self.glances or self.levels
+        level = levels[0]
+        for coarser in levels[1:]:
             if coarser.shape[0] >= 0.99 * shape[0] and coarser.shape[1] >= 0.99 * shape[1]:
                 level = coarser
         rows, columns = (
@@ -125,4 +129,7 @@ def source_of(layer: Any, um_per_px: float, own: Any = None) -> StainSource:
     if layer is None:
         raise ImageError("There is no picture to stain; open one, or make a canvas in Paint tissue.")
     picture = he_of_layer(layer)
-    return StainSource(layer, tuple(OnWhite(level) for level in picture.levels), um_per_px, layer is own)
+    levels, glances = (
+        tuple(OnWhite(level) for level in some) for some in (picture.levels, levels_of(layer, drawn=False))
+    )
+    return StainSource(layer, levels, um_per_px, layer is own, glances)

@@ -1,0 +1,201 @@
+"""A slide that is drawn as one looks: what there is of it, what is missing, and what is wanted most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.slide.levels import DRAWN, LAYOUT_LEVEL, LEVELS, SKETCH_LEVEL, TILE, level_shape
+from napari_histosynth.slide.overlay import Overlay
+from napari_histosynth.ui.lazydrawer import Sight, distance
+from napari_histosynth.ui.lazylevel import LevelView
+
+if TYPE_CHECKING:
+    from napari_histosynth.slide.pyramid import Slide
+
+Pixels = npt.NDArray[np.uint8]
+Tile = tuple[int, int, int]
+"""Level, row and column."""
+
+FINER = DRAWN[1:]
+"""Levels that are drawn tile by tile, the coarsest first."""
+
+
+class SlideLevels:
+    """A slide with what was painted into it.
+
+    Parameters
+    ----------
+    slide : Slide
+        Draws; its sketch is drawn here, so make this in a thread.
+    overlay : Overlay, optional
+        What was painted into it.
+
+    Attributes
+    ----------
+    shapes : list of tuple of int
+        Height and width of each level, 0 to 8.
+    base : ndarray
+        uint8 (y, x, 3), level 8: always there, changed in place.
+    done : dict of int to ndarray
+        For each drawn level bool (rows, columns): which tiles were drawn.
+    owner : object
+        The dock that has it drawn, None if none does.
+    """
+
+    tile = TILE
+
+    def __init__(self, slide: Slide, overlay: Overlay | None = None) -> None:
+        self.slide: Any = slide
+        self.owner: Any = None
+        self.overlay = Overlay() if overlay is None else overlay
+        self.shapes = [level_shape(slide.size, level) for level in range(LEVELS)]
+        self.base: Pixels = np.array(self.read(SKETCH_LEVEL, Window.of_shape(self.shapes[SKETCH_LEVEL])))
+        self.done = {level: np.zeros(self.grid(level), bool) for level in FINER}
+        self.look_for_all()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of level 0."""
+        return self.shapes[0]
+
+    # ---- pixels
+
+    def read(self, level: int, window: Window) -> Pixels:
+        """Return what there is of a window of a level, at once: uint8 (y, x, 3)."""
+        return self.overlay.over(self.slide.glance(level, window), window, level)
+
+    def draw(self, level: int, window: Window) -> Pixels:
+        """Return a window of a level, drawn; in a thread."""
+        return self.overlay.over(self.slide.read(level, window), window, level)
+
+    def renew_base(self, window: Window) -> None:
+        """Bring the coarsest level up to date where a window of level 0 was painted."""
+        part = window.coarsen(2**SKETCH_LEVEL).clip(self.shapes[SKETCH_LEVEL])
+        if not part.is_empty:
+            self.base[part.slices] = self.read(SKETCH_LEVEL, part)
+
+    def views(self) -> list[Any]:
+        """Return the levels as napari reads them, the finest first."""
+        return [*(SlideView(self, level) for level in range(SKETCH_LEVEL)), self.base]
+
+    # ---- tiles
+
+    def grid(self, level: int) -> tuple[int, int]:
+        """Return rows and columns of the tiles of a level."""
+        height, width = self.shapes[level]
+        return -(-height // TILE), -(-width // TILE)
+
+    def window(self, tile: Tile) -> Window:
+        """Return where a tile lies, in pixels of its level."""
+        level, row, column = tile
+        whole = Window(row * TILE, (row + 1) * TILE, column * TILE, (column + 1) * TILE)
+        return whole.clip(self.shapes[level])
+
+    def beneath(self, sight: Sight, level: int) -> list[Tile]:
+        """Return the tiles of a level that lie in what is looked at; none of the sketch, which is there."""
+        window = sight.window.coarsen(2**level).clip(self.shapes[level])
+        if window.is_empty or level == SKETCH_LEVEL:
+            return []
+        cells = window.coarsen(TILE)
+        rows, columns = range(cells.y0, cells.y1), range(cells.x0, cells.x1)
+        return [(level, row, column) for row in rows for column in columns]
+
+    def missing(self, sight: Sight, level: int) -> list[Tile]:
+        """Return those of them that are not drawn."""
+        return [tile for tile in self.beneath(sight, level) if not self.slide.has(*tile)]
+
+    def share(self, sight: Sight) -> float:
+        """Return the share of what is in sight that is drawn as finely as it is shown."""
+        inside = self.beneath(sight, sight.level)
+        return 1 - len(self.missing(sight, sight.level)) / len(inside) if inside else 1.0
+
+    def next_for(self, sight: Sight) -> Tile | None:
+        """Return the tile that is most wanted: coarse levels first, the middle before the rest."""
+        y, x = (sight.window.y0 + sight.window.y1) / 2, (sight.window.x0 + sight.window.x1) / 2
+        for level in (*(coarser for coarser in FINER if coarser > sight.level), sight.level):
+            if missing := self.missing(sight, level):
+                down = 2**level
+                return min(missing, key=lambda tile: distance(self.window(tile), y / down, x / down))
+        return None
+
+    def before(self, tile: Tile) -> Tile:
+        """Return the tile itself, or one that has to be drawn before it."""
+        slide = self.slide
+        while missing := [need for need in slide.tiles_needed(*tile) if not slide.has(*need)]:
+            finer = [need for need in missing if need[0] != SKETCH_LEVEL]
+            if not finer:
+                break
+            tile = tuple(finer[0])
+        return tile
+
+    def everything(self) -> Iterator[Tile]:
+        """Yield all tiles, coarse levels first."""
+        for level in FINER:
+            rows, columns = self.grid(level)
+            for row in range(rows):
+                for column in range(columns):
+                    yield level, row, column
+
+    def note(self, tile: Tile) -> None:
+        """Note that a tile was drawn."""
+        if tile[0] in self.done:
+            self.done[tile[0]][tile[1:]] = True
+
+    def look_for_all(self) -> None:
+        """Find out which tiles there are: of a slide that is kept, or of which old tiles were let go."""
+        store = self.slide.store
+        if store is not None:
+            self.done = {level: store.finished(level) for level in FINER}
+            return
+        for tile in self.everything():
+            self.done[tile[0]][tile[1:]] = self.slide.has(*tile)
+
+    def tissue(self, level: int) -> npt.NDArray[np.bool_]:
+        """Return which tiles of a level hold tissue, or nearly: those take time. Bool (rows, columns)."""
+        from scipy import ndimage
+
+        rows, columns = self.grid(level)
+        cells = TILE * 2**level / 2**LAYOUT_LEVEL  # cells of the layout that a tile is wide
+        near = ndimage.maximum_filter(self.slide.layout, 3) > 0
+        tops, lefts = (
+            np.minimum((np.arange(count) * cells).astype(int), side - 1)
+            for count, side in zip((rows, columns), near.shape, strict=True)
+        )
+        held = np.maximum.reduceat(np.maximum.reduceat(near, tops, axis=0), lefts, axis=1)
+        return np.asarray(held, bool)
+
+
+class SlideView(LevelView):
+    """A level of a slide as napari reads it: what there is now, at once."""
+
+    levels: SlideLevels
+
+    @property
+    def drawn(self) -> LevelView:
+        """The level for those who need it as it is: reading draws what is missing."""
+        return LevelView(_Drawn(self.levels), self._level)
+
+
+class _Drawn:
+    """Levels that are drawn where they are read."""
+
+    tile = TILE
+
+    def __init__(self, levels: SlideLevels) -> None:
+        self._levels = levels
+        self.shapes = levels.shapes
+
+    def read(self, level: int, window: Window) -> Pixels:
+        return self._levels.draw(level, window)
+
+
+def levels_in(layer: Any) -> SlideLevels | None:
+    """Return the slide that a layer shows, None if it shows none of ours."""
+    data = getattr(layer, "data", None)
+    first = data[0] if getattr(layer, "multiscale", False) and len(data) else None
+    return first.levels if isinstance(first, SlideView) else None
