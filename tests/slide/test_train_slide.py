@@ -1,0 +1,176 @@
+"""Training of slides: slides on disk become pairs, pairs teach a refiner, a run goes on and makes a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_histosynth.core.errors import TrainingError
+from napari_histosynth.core.training import LoopSettings, make_fabric
+from napari_histosynth.slide.config import read_slide_config
+from napari_histosynth.slide.data import PairSampler, load_slides, palette_pictures, reduced
+from napari_histosynth.slide.fit import prepare_slide, train_slide
+from napari_histosynth.slide.levels import STEP
+from napari_histosynth.slide.model import load_slide_model
+
+CONFIG = """
+[model]
+name = "little"
+[model.architecture]
+widths = [8, 8, 8, 6, 4]
+hidden = [4, 4, 4, 4, 4]
+[data]
+path = "slides"
+held_out = ["second"]
+tumor = ["first"]
+[discriminator]
+widths = [4, 8, 8, 8]
+fine_widths = [4, 4]
+fine_crop = 32
+[loop]
+steps = 2
+batch = 2
+crop = 32
+checkpoint_every = 1
+sheet_every = 2
+precision = "32-true"
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two slides of 8,192 px: dark tissue in the middle of glass, with a field and a region each."""
+    root = tmp_path_factory.mktemp("data")
+    for number, name in enumerate(("first", "second")):
+        rng = np.random.default_rng(number)
+        folder = root / "slides" / name
+        y, x = np.mgrid[:512, :512]
+        tissue = ((y - 256) ** 2 + (x - 256) ** 2 < 180**2)[..., None]
+        overview = np.where(tissue, [150, 90, 160], [244, 242, 245]) + rng.normal(0, 8, (512, 512, 3))
+        for kind, side in (("fields_2um", 256), ("regions_0.5um", 256)):
+            (folder / kind).mkdir(parents=True)
+            picture = np.clip(rng.normal(140, 30, (side, side, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(picture).save(folder / kind / "4096_3072.png")
+        Image.fromarray(np.clip(overview, 0, 255).astype(np.uint8)).save(folder / "overview_8um.png")
+        places = [{"file": "4096_3072.png", "x": 4096, "y": 3072}]
+        (folder / "slide.json").write_text(json.dumps({"fields": places, "regions": places}))
+    return root
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "train.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def test_the_configuration_that_ships_is_valid(repository: Path) -> None:
+    config = read_slide_config(repository / "models/colon-slide/train.toml")
+    assert config.loop.crop % STEP == 0
+    assert set(config.data.held_out).isdisjoint(config.data.muscle)
+
+
+def test_slides_are_held_out_whole(config: Path, data: Path) -> None:
+    wanted = read_slide_config(config)
+    for held_out, name in ((False, "first"), (True, "second")):
+        slides, children = load_slides(data, wanted, held_out=held_out)
+        assert [slide.name for slide in slides] == [name]
+        assert {child.slide for child in children} == {name}
+        # overview at both of its levels, the field, and the region at its own and the next level
+        assert sorted(child.step for child in children) == [0, 1, 2, 2, 3]
+
+
+def test_layouts_lie_where_their_pictures_do(config: Path, data: Path) -> None:
+    slides, children = load_slides(data, read_slide_config(config))
+    for child in children:
+        assert child.layout.shape == (*(side // STEP for side in child.image.shape[:2]), 5)
+    overview = next(child for child in children if child.step == 1)
+    glass = overview.layout[..., 0] > 128
+    bright = reduced(overview.image).mean(2) > 200
+    assert (glass == bright).mean() > 0.95
+    field = next(child for child in children if child.step == 2)
+    assert (field.layout[..., 0] == 0).all()  # in the middle of tissue
+    picture, fractions = palette_pictures(slides)[0]
+    assert fractions.shape == (5, *picture.shape[:2])
+
+
+def test_a_step_gives_the_same_pairs_and_parents_are_children_reduced(
+    config: Path, data: Path
+) -> None:
+    wanted = read_slide_config(config)
+    exact = wanted.model_copy(update={"data": wanted.data.model_copy(update={"doubt": 0.0})})
+    sampler = PairSampler(exact, load_slides(data, exact)[1], margin=20)
+    first, again = sampler.batch(5), sampler.batch(5)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert first["image"].shape == (2, 32, 32, 3)
+    assert first["parent"].shape == (2, 18, 18, 3)
+    assert first["layout"].shape == (2, 5, 18, 18)
+    np.testing.assert_allclose(first["layout"].sum(1), 1, atol=0.02)
+    for image, parent in zip(first["image"], first["parent"], strict=True):
+        assert np.array_equal(reduced(image), parent[5:-5, 5:-5])
+    doubted = PairSampler(wanted, load_slides(data, wanted)[1], margin=20).batch(5)
+    assert 0 < np.abs(doubted["parent"].astype(int) - first["parent"]).max() < 40
+
+
+def test_all_steps_are_sampled_and_white_patches_are_not(config: Path, data: Path) -> None:
+    wanted = read_slide_config(config)
+    sampler = PairSampler(wanted, load_slides(data, wanted)[1], margin=20)
+    batches = [sampler.batch(step) for step in range(40)]
+    assert set(np.concatenate([batch["step"] for batch in batches])) == {0, 1, 2, 3}
+    white = [(image.mean(2) > 225).mean() > 0.99 for batch in batches for image in batch["image"]]
+    assert np.mean(white) < 0.1
+
+
+def test_a_run_goes_on_and_makes_a_model_that_draws(config: Path, data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train_slide(config, data, run, device="cpu", say=_silent)
+    assert (run / "sheet-000002.png").exists()
+    said: list[str] = []
+    out = train_slide(config, data, run, steps=3, device="cpu", say=said.append)
+    assert "Resuming at step 2 of 3." in said
+    model = load_slide_model(out, device="cpu")
+    assert model.card.system == "slide"
+    assert model.palette.mean.shape == (1, 5, 3)
+    assert (model.palette.mean[0, 3] > model.palette.mean[0, 0]).all()  # tumor is darker than glass
+
+
+def test_both_sides_learn_and_statistics_stand_still_at_the_end(config: Path, data: Path) -> None:
+    training = prepare_slide(read_slide_config(config), data, _silent)
+    fabric = make_fabric(LoopSettings(1, device="cpu", precision="32-true"))
+    before = {
+        name: [value.detach().clone() for value in training.networks[name].parameters()]
+        for name in ("refiner", "discriminator")
+    }
+    losses = training.step(training.batch(0), 0, fabric)
+    assert np.isfinite(list(losses.values())).all()
+    for name, values in before.items():
+        after = list(training.networks[name].parameters())
+        assert any((one != other).any() for one, other in zip(values, after, strict=True)), name
+
+    def statistics() -> list[np.ndarray]:
+        kept = training.networks["refiner"].state_dict()
+        return [value.numpy().copy() for name, value in kept.items() if name.endswith("running_mean")]
+
+    moving = statistics()
+    training.step(training.batch(2), 2, fabric)  # beyond 0.6 of the run
+    assert all(np.array_equal(one, other) for one, other in zip(moving, statistics(), strict=True))
+
+
+def test_what_is_missing_is_one_sentence(config: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="a slide is a folder with overview_8um"):
+        load_slides(tmp_path, read_slide_config(config))
+    text = CONFIG.replace("crop = 32", "crop = 4096")
+    config.write_text(text)
+    with pytest.raises(TrainingError, match="large enough for crops of 4096 px"):
+        prepare_slide(read_slide_config(config), data, _silent)
+    config.write_text(CONFIG.replace("crop = 32", "crop = 33"))
+    with pytest.raises(TrainingError, match="multiples of 4 px, not 33"):
+        prepare_slide(read_slide_config(config), data, _silent)
