@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -210,8 +211,14 @@ def _root(covariance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _light_through(density: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the share of light let through, from a table: exponentials differ between machines."""
-    table = np.array([round(math.exp(-k / _STEPS), 6) for k in range(int(_DENSEST * _STEPS) + 1)], np.float32)
+    table = _transmittance()
     return np.asarray(table[np.clip(np.rint(density * _STEPS), 0, len(table) - 1).astype(np.int64)])
+
+
+@lru_cache(maxsize=1)
+def _transmittance() -> npt.NDArray[np.float32]:
+    """Return the light let through by densities in steps, with fewer digits than machines agree on."""
+    return np.array([round(math.exp(-k / _STEPS), 6) for k in range(int(_DENSEST * _STEPS) + 1)], np.float32)
 
 
 def _fill(
