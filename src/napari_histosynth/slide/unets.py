@@ -170,7 +170,9 @@ def build_scheduler(
         "timestep_spacing": "trailing",
     }
     if solver == "dpm":
-        scheduler = module.DPMSolverMultistepScheduler(solver_order=2, final_sigmas_type="zero", **shared)
+        scheduler = module.DPMSolverMultistepScheduler(
+            solver_order=2, solver_type="heun", final_sigmas_type="zero", **shared
+        )
         scheduler.alphas_cumprod = scheduler.alphas_cumprod.numpy()  # it asks NumPy, which warns of tensors
         return scheduler
     if solver == "ddim":
