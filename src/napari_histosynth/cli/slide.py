@@ -302,7 +302,12 @@ def _read_layout(
     from napari_histosynth.slide.layout import SCHEME, layout_from_labels
     from napari_histosynth.slide.levels import LAYOUT_LEVEL, UM_PER_PX, um_of
 
-    given = read_labels_input(path, get_scheme(SCHEME), um_of(LAYOUT_LEVEL), um_per_px=um_per_px)
+    scheme, scale = get_scheme(SCHEME), um_of(LAYOUT_LEVEL)
+    given = read_labels_input(path, scheme, scale, um_per_px=um_per_px)
+    if "scheme" in given.guessed:  # what is given for a layout is one, unless the file says otherwise
+        given = read_labels_input(path, scheme, scale, scheme=SCHEME, um_per_px=um_per_px)
+    if "um_per_px" in given.guessed:
+        remark(f"{path} is read at {given.um_per_px:g} um/px; if that is wrong, give --um-per-px.")
     if asked is None:
         factor = given.um_per_px / UM_PER_PX
         asked = round(given.labels.shape[0] * factor), round(given.labels.shape[1] * factor)

@@ -139,6 +139,7 @@ class SlideStore:
         """
         from zarr.codecs import ZstdCodec
 
+        from napari_histosynth.core.scheme_note import scheme_note
         from napari_histosynth.core.tissue import get_scheme
         from napari_histosynth.io.omezarr import (
             KEY,
@@ -173,7 +174,8 @@ class SlideStore:
             describe_group(labels, {"labels": [LAYOUT_NAME]}, "0.5")
             mapped = labels.create_group(LAYOUT_NAME)
             create_level(mapped, 0, layout.shape, "0.5")[...] = layout
-            describe_levels(mapped, 1, 2, "Layout", um_of(LAYOUT_LEVEL), "0.5", get_scheme(SCHEME), {})
+            scheme = get_scheme(SCHEME)
+            describe_levels(mapped, 1, 2, "Layout", um_of(LAYOUT_LEVEL), "0.5", scheme, scheme_note(scheme))
         return cls(path, key, note)
 
     @classmethod
