@@ -149,7 +149,7 @@ class DiffusionTraining:
         loss = (each * snr_weight(kept, self.most_snr)).mean()
         optimizer = self.optimizers["diffusion"]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), CLIPPED_AT)
         optimizer.step()
         update_average(self.average, self.network, step, self.config.optimizer.average)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -376,4 +376,4 @@ def _with_colors_of(parent: Tensor, picture: Tensor) -> Tensor:
     """Give a picture back what it lost of its parent's colors, or they would drift from level to level."""
     inner = parent[..., RIM:-RIM, RIM:-RIM]
     lost = inner - F.avg_pool2d(picture, STEP)
-    return picture + cast("Tensor", F.interpolate(lost, scale_factor=float(STEP), mode="nearest"))
+    return picture + F.interpolate(lost, scale_factor=float(STEP), mode="nearest")
