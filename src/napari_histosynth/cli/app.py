@@ -18,6 +18,7 @@ from napari_histosynth.cli import (
     evaluate,
     evaluate_flat,
     evaluate_grade,
+    evaluate_slide,
     evaluate_stain,
     field,
     ki67,
@@ -113,6 +114,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 evaluate.app.command("flat", help=evaluate_flat.FLAT_HELP)(evaluate_flat.flat)
 evaluate.app.command("grade", help=evaluate_grade.GRADE_HELP)(evaluate_grade.grade)
+evaluate.app.command("slide", help=evaluate_slide.SLIDE_HELP)(evaluate_slide.slide)
 evaluate.app.command("stain", help=evaluate_stain.STAIN_HELP)(evaluate_stain.stain)
 app.command("demo", help=demo.DEMO_HELP)(demo.demo)
 app.command("examples", help=demo.EXAMPLES_HELP)(demo.examples)

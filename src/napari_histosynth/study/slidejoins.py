@@ -1,0 +1,193 @@
+"""Whether levels agree, tiles join, colors stay and glass stays glass, on fields of synthetic slides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_histosynth.core.stain import optical_density
+from napari_histosynth.core.tiles import Window, tile_windows
+from napari_histosynth.slide.levels import LAYOUT_LEVEL, SKETCH_LEVEL, STEP, TILE
+from napari_histosynth.study.slidematerial import MEASURED, Parent, layout_share
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.slide.pyramid import Slide
+    from napari_histosynth.stain.seams import SeamMeasure
+    from napari_histosynth.study.slidebench import SlideBench
+
+    Pixels = npt.NDArray[np.uint8]
+
+#: PSNR in dB that is written where a level is its parent to the bit.
+MOST_DB = 99.0
+
+_PLACES = 48  # that are looked at for a field with much tissue
+_GLASS = 225  # mean gray level from which a parent's pixel is no tissue
+
+
+@dataclass(frozen=True, eq=False)
+class LargeField:
+    """A field of several tiles of a synthetic slide.
+
+    Attributes
+    ----------
+    slide : Slide
+        Where it lies.
+    level : int
+        Which level.
+    window : Window
+        Corners multiples of a tile.
+    image, parent : ndarray
+        The field, and the same of the level before.
+    """
+
+    slide: Slide
+    level: int
+    window: Window
+    image: Pixels
+    parent: Pixels
+
+
+def joins(bench: SlideBench) -> dict[str, Any]:
+    """Measure large fields of synthetic slides.
+
+    Returns
+    -------
+    dict
+        For each level: ``coherence``, PSNR in dB of the level reduced four times against its parent;
+        ``drift``, mean change of red, green and blue of tissue from the parent, in gray levels; ``seam``,
+        ``inside`` (the same picture at lines half a tile away) and ``alone`` (each tile drawn from its own
+        part of the parent, mirrored), each with ``ratio`` and ``error``; ``glass``: ``pixels``, and ``pale``,
+        the share that stays pale.
+    """
+    found: dict[str, Any] = {}
+    for level in MEASURED:
+        with bench.watch(f"{bench.setting}: drawing large fields of level {level}") as tell:
+            fields = []
+            for number in range(bench.sizes.fields):
+                fields.append(
+                    large_field(bench.slides[number % len(bench.slides)], level, bench.sizes.field, number)
+                )
+                tell((number + 1) / bench.sizes.fields / 2)
+            alone = []
+            for number, one in enumerate(fields):
+                alone.append(drawn_alone(bench, one))
+                tell(0.5 + (number + 1) / len(fields) / 2)
+        step = bench.model.stride
+        found[str(level)] = {
+            "coherence": coherence(fields),
+            "drift": drift(fields),
+            "seam": _seam([one.image for one in fields], step),
+            "inside": _seam([one.image for one in fields], step, TILE // 2),
+            "alone": _seam(alone, step),
+            "glass": glass_stays(fields),
+        }
+    return found
+
+
+def large_field(slide: Slide, level: int, side: int, number: int) -> LargeField:
+    """Draw a field of a level with much tissue, on the lattice of tiles."""
+    height, width = (max(1, -(-length // TILE)) for length in slide.shape(level))
+    tiles = max(1, side // TILE)
+    rng = np.random.default_rng(number)
+    best, most = (0, 0), -1.0
+    for _ in range(_PLACES):
+        row, col = (int(rng.integers(max(1, count - tiles + 1))) for count in (height, width))
+        share = layout_share(slide.layout, level, (row * TILE, col * TILE), side)
+        if share > most:
+            best, most = (row * TILE, col * TILE), share
+    window = Window(best[0], best[0] + side, best[1], best[1] + side).clip(slide.shape(level))
+    parent = slide.read(level + 2, window.coarsen(STEP))
+    return LargeField(slide, level, window, slide.read(level, window), parent)
+
+
+def drawn_alone(bench: SlideBench, field: LargeField) -> Pixels:
+    """Draw the tiles of a field one by one, each from its own part of the parent, mirrored beyond it."""
+    from napari_histosynth.study.slidebench import slide_on
+
+    picture = np.array(field.image)
+    for number, window in enumerate(tile_windows(field.window, TILE)):
+        if window.shape != (TILE, TILE):
+            continue
+        inside = window.relative_to(field.window)
+        small = np.ascontiguousarray(field.parent[inside.coarsen(STEP).slices])
+        layout = _layout_below(field.slide.layout, field.level, window)
+        lonely = slide_on(bench.model, Parent(field.level, small, layout), number, bench.setting)
+        picture[inside.slices] = lonely.read(field.level, Window.of_shape((TILE, TILE)))
+    return picture
+
+
+def coherence(fields: Sequence[LargeField]) -> float:
+    """Return the PSNR in dB of fields reduced four times against their parents."""
+    squares, count = 0.0, 0
+    for field in fields:
+        small, parent = _reduced_and_parent(field)
+        squares += float(np.square(small - parent).sum())
+        count += small.size
+    mean = squares / count
+    return MOST_DB if mean == 0 else min(MOST_DB, 10 * math.log10(255**2 / mean))
+
+
+def drift(fields: Sequence[LargeField]) -> list[float]:
+    """Return how much the mean color of tissue changes from the parent, red, green and blue."""
+    changes = [np.zeros((0, 3), np.float32)]
+    for field in fields:
+        small, parent = _reduced_and_parent(field)
+        changes.append((small - parent)[parent.mean(2) < _GLASS])
+    together = np.concatenate(changes)
+    return [float(one) for one in together.mean(0)] if len(together) else [0.0, 0.0, 0.0]
+
+
+def glass_stays(fields: Sequence[LargeField]) -> dict[str, Any]:
+    """Measure what becomes of what is glass in the parent, a pixel of it off the tissue."""
+    from scipy import ndimage
+
+    from napari_histosynth.stain.losses import GLASS, PALE
+
+    pixels, pale = 0, 0
+    for field in fields:
+        glass = ndimage.binary_erosion(optical_density(field.parent).sum(2) < GLASS, border_value=1)
+        glass = glass.repeat(STEP, 0).repeat(STEP, 1)[: field.image.shape[0], : field.image.shape[1]]
+        pixels += int(glass.sum())
+        pale += int((optical_density(field.image[glass]).sum(1) < PALE).sum())
+    return {"pixels": pixels, "pale": pale / pixels if pixels else None}
+
+
+def _seam(pictures: Sequence[Pixels], step: int, offset: int = 0) -> dict[str, float]:
+    """Measure borders of tiles in several pictures, weighted by their length."""
+    from napari_histosynth.stain.seams import seam_measure
+
+    found: list[SeamMeasure] = [
+        seam_measure(one, TILE, step=step, start=(offset, offset))
+        for one in pictures
+        if max(one.shape[:2]) > TILE + 3 * step
+    ]
+    if not found:
+        return {"ratio": float("nan"), "error": float("nan")}
+    weights = np.array([one.pixels for one in found], float) / sum(one.pixels for one in found)
+    ratio = float(weights @ [one.ratio for one in found])
+    error = float(np.sqrt(np.sum((weights * [one.error for one in found]) ** 2)))
+    return {"ratio": ratio, "error": error}
+
+
+def _reduced_and_parent(
+    field: LargeField,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    rows, cols = (side // STEP for side in field.image.shape[:2])
+    whole = field.image[: rows * STEP, : cols * STEP].astype(np.float32)
+    small = whole.reshape(rows, STEP, cols, STEP, 3).mean((1, 3))
+    return small, field.parent[:rows, :cols].astype(np.float32)
+
+
+def _layout_below(layout: Pixels, level: int, window: Window) -> Pixels:
+    """Return the layout under a tile."""
+    assert level < SKETCH_LEVEL
+    below = window.coarsen(2 ** (LAYOUT_LEVEL - level)).clip(layout.shape)
+    side = TILE >> (LAYOUT_LEVEL - level)
+    cut = layout[below.slices]
+    return np.pad(cut, [(0, side - length) for length in cut.shape], mode="edge")
