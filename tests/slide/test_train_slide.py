@@ -102,12 +102,9 @@ def test_layouts_lie_where_their_pictures_do(config: Path, data: Path) -> None:
     assert fractions.shape == (5, *picture.shape[:2])
 
 
-def test_a_step_gives_the_same_pairs_and_parents_are_children_reduced(
-    config: Path, data: Path
-) -> None:
+def test_a_step_gives_the_same_pairs_and_parents_are_children_reduced(config: Path, data: Path) -> None:
     wanted = read_slide_config(config)
-    exact = wanted.model_copy(update={"data": wanted.data.model_copy(update={"doubt": 0.0})})
-    sampler = PairSampler(exact, load_slides(data, exact)[1], margin=20)
+    sampler = PairSampler(wanted, load_slides(data, wanted)[1], margin=20)
     first, again = sampler.batch(5), sampler.batch(5)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert first["image"].shape == (2, 32, 32, 3)
@@ -116,8 +113,6 @@ def test_a_step_gives_the_same_pairs_and_parents_are_children_reduced(
     np.testing.assert_allclose(first["layout"].sum(1), 1, atol=0.02)
     for image, parent in zip(first["image"], first["parent"], strict=True):
         assert np.array_equal(reduced(image), parent[5:-5, 5:-5])
-    doubted = PairSampler(wanted, load_slides(data, wanted)[1], margin=20).batch(5)
-    assert 0 < np.abs(doubted["parent"].astype(int) - first["parent"]).max() < 40
 
 
 def test_all_steps_are_sampled_and_white_patches_are_not(config: Path, data: Path) -> None:

@@ -33,21 +33,25 @@ class SlideDataSection(Section):
     muscle: tuple[str, ...] = ()  # slides that reach down to muscle
     steps: tuple[float, float, float, float] = (0.15, 0.25, 0.3, 0.3)  # chances of steps, coarse to fine
     jitter: float = Field(0.06, ge=0)  # of the density of the stain, a share
-    doubt: float = Field(0.02, ge=0)  # noise on parents at most, a share of the range: drawn ones err
+    doubt: float = Field(
+        0.02, ge=0
+    )  # noise on what parents say at most, a share of the range: drawn ones err
 
 
 class SlideLossSection(Section):
     """Weights of the losses of the refiner."""
 
     features: float = Field(10.0, ge=0)  # features of discriminators as in the real child
-    texture: float = Field(0.5, ge=0)  # local power in bands of spatial frequency
+    texture: float = Field(
+        0.0, ge=0
+    )  # local power in bands of spatial frequency; noise of that power is hard to judge
 
 
 class SlideOptimizerSection(Section):
     """Adam, the averaging of weights, and where statistics stop moving."""
 
-    learning_rate: float = Field(5e-4, gt=0)
-    discriminator_learning_rate: float = Field(8e-4, gt=0)
+    learning_rate: float = Field(4e-4, gt=0)
+    discriminator_learning_rate: float = Field(4e-4, gt=0)
     betas: tuple[float, float] = (0.0, 0.99)
     average: float = Field(0.998, ge=0, lt=1)
     still: float = Field(0.6, gt=0, le=1)  # share of the run after which normalization keeps its statistics
@@ -59,7 +63,7 @@ class SlideDiscriminatorSection(Section):
     widths: tuple[int, ...] = (32, 64, 96, 128)
     fine_widths: tuple[int, ...] = (24, 32, 48)
     fine_crop: int = 64
-    instance_norm: tuple[bool, bool] = (True, True)
+    instance_norm: tuple[bool, bool] = (True, False)
 
 
 class SlideConfig(Section):

@@ -104,7 +104,7 @@ def reduced(rgb: npt.NDArray[np.uint8], factor: int = STEP) -> npt.NDArray[np.ui
 
 
 class PairSampler:
-    """Pairs of a crop and its parent, with noise on the parent; batch ``step`` is always the same.
+    """Pairs of a crop and its parent; batch ``step`` is always the same.
 
     Parameters
     ----------
@@ -152,12 +152,9 @@ class PairSampler:
             image, layout = self._crop(rng, taken)
             turns, flip = int(rng.integers(4)), bool(rng.integers(2))
             image = turned(scale_density(image, draw_density(rng, self.config.data.jitter)), turns, flip)
-            parent = reduced(image).astype(np.float32)
-            doubt = 255 * self.config.data.doubt * rng.random()
-            parent += doubt * rng.standard_normal(parent.shape, np.float32)
             inner = slice(self.margin, -self.margin or None)
             images.append(image[inner, inner])
-            parents.append(np.clip(np.rint(parent), 0, 255).astype(np.uint8))
+            parents.append(reduced(image))
             layouts.append(np.moveaxis(turned(layout, turns, flip), 2, 0).astype(np.float32) / 255)
             steps.append(taken)
         return {

@@ -67,7 +67,12 @@ class Refiner(nn.Module):
         return copied
 
     def forward(
-        self, parent: Tensor, layout: Tensor, step: Tensor, noise: Sequence[Tensor] | None = None
+        self,
+        parent: Tensor,
+        layout: Tensor,
+        step: Tensor,
+        noise: Sequence[Tensor] | None = None,
+        doubt: Tensor | None = None,
     ) -> Tensor:
         """Draw windows whose corners are multiples of :attr:`stride`.
 
@@ -82,6 +87,9 @@ class Refiner(nn.Module):
         noise : sequence of Tensor, optional
             As :meth:`~napari_histosynth.paint.network.LocalGenerator.forward` takes it; drawn from torch's
             generator when absent.
+        doubt : Tensor, optional
+            Added to the parent where it steers what is drawn, not where it is drawn upon: in training, so that
+            little is made of how sharp or noisy a parent is, for drawn ones are not quite like real ones.
 
         Returns
         -------
@@ -90,6 +98,10 @@ class Refiner(nn.Module):
         """
         large = enlarged(torch.cat([parent.float(), layout.float()], 1))
         known = large[..., STEP:-STEP, STEP:-STEP]
+        if doubt is not None:
+            known = known + F.pad(
+                enlarged(doubt)[..., STEP:-STEP, STEP:-STEP], (0, 0, 0, 0, 0, LAYOUT_CLASSES)
+            )
         dtype = self.body.start_labels.weight.dtype
         told = F.one_hot(step, STEPS).to(dtype)
         drawn = self.body(known.to(dtype), told, noise).float()

@@ -88,7 +88,8 @@ class SlideTraining:
         image, parent, layout, taken = _tensors(batch, fabric.device)
         weights, n = self.config.loss, len(image)
         with fabric.autocast():
-            drawn = self.refiner(parent, layout, taken)
+            doubt = 2 * self.config.data.doubt * torch.rand(n, 1, 1, 1, device=image.device)
+            drawn = self.refiner(parent, layout, taken, doubt=doubt * torch.randn_like(parent))
             known = self._known(parent, layout, taken)
             pair = torch.cat([known, known])
             self.discriminator.requires_grad_(True)
