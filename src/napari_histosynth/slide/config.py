@@ -33,18 +33,14 @@ class SlideDataSection(Section):
     muscle: tuple[str, ...] = ()  # slides that reach down to muscle
     steps: tuple[float, float, float, float] = (0.15, 0.25, 0.3, 0.3)  # chances of steps, coarse to fine
     jitter: float = Field(0.06, ge=0)  # of the density of the stain, a share
-    doubt: float = Field(
-        0.02, ge=0
-    )  # noise on what parents say at most, a share of the range: drawn ones err
+    doubt: float = Field(0.02, ge=0)  # noise on what parents say at most, a share of the range
 
 
 class SlideLossSection(Section):
     """Weights of the losses of the refiner."""
 
     features: float = Field(10.0, ge=0)  # features of discriminators as in the real child
-    texture: float = Field(
-        0.0, ge=0
-    )  # local power in bands of spatial frequency; noise of that power is hard to judge
+    texture: float = Field(0.0, ge=0)  # local power in bands of spatial frequency
 
 
 class SlideOptimizerSection(Section):
