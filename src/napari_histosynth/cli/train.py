@@ -47,12 +47,13 @@ SLIDE_HELP = help_text("""Train a model that draws whole slides.
 
 DIR is the folder that the TOML's path is relative to. There each slide is a folder that holds an
 overview_8um.jpg, pictures at 2 um a pixel in fields_2um/, pictures at 0.5 um in regions_0.5um/, and a
-slide.json that says where on the slide these lie. A run that was stopped goes on where its last checkpoint is.
+slide.json that says where on the slide these lie. A run that was stopped goes on where its last
+checkpoint is.
 
 \b
 $ histosynth train slide --config models/colon-slide/train.toml --data slides
 
-Needs the extra 'train': pip install 'napari-histosynth\\[train]'. A GPU helps; two CPU cores take an hour.""")
+Needs the extra 'train': pip install 'napari-histosynth\\[train]'. Two CPU cores take an hour.""")
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", metavar="TOML", help="What to train, and how: see docs/training.md.")

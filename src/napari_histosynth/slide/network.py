@@ -88,8 +88,8 @@ class Refiner(nn.Module):
             As :meth:`~napari_histosynth.paint.network.LocalGenerator.forward` takes it; drawn from torch's
             generator when absent.
         doubt : Tensor, optional
-            Added to the parent where it steers what is drawn, not where it is drawn upon: in training, so that
-            little is made of how sharp or noisy a parent is, for drawn ones are not quite like real ones.
+            Added to the parent where it steers what is drawn, not where it is drawn upon. In training, so
+            that little is made of how sharp or noisy a parent is: drawn ones are not quite like real ones.
 
         Returns
         -------
