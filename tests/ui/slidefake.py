@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.slide.levels import LEVELS, TILE, level_shape
+from napari_histosynth.slide.store import SlideKey
 
 
 class FakeStore:
@@ -46,6 +47,7 @@ class FakeSlide:
     def __init__(self, size: tuple[int, int] = (4096, 6144), seconds: float = 0.0, seed: int = 7) -> None:
         self.size, self.seed, self.setting, self.seconds = size, seed, "fast", seconds
         self.model = SimpleNamespace(name="fake", sha256="0" * 64, precision="fp32")
+        self.key = SlideKey("fake", "0" * 64, "fp32", seed, size, "fast", None, "1" * 64)
         self.layout = np.zeros(level_shape(size, 6), np.uint8)
         self.layout[: self.layout.shape[0] // 2] = 1
         self.store: Any = None

@@ -47,11 +47,16 @@ def dock_stain(viewer: Any) -> Any:
     return _dock(viewer, "Virtual stain", StainDock)
 
 
+def docked(viewer: Any, kind: type[Docked]) -> Any:
+    """Return the dock of a kind that is open in a viewer, None if there is none."""
+    return next((one for one in viewer.window.dock_widgets.values() if isinstance(one, kind)), None)
+
+
 def _dock(viewer: Any, name: str, kind: type[Docked]) -> Any:
     """Return the dock of a kind in a viewer, opened if there is none."""
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, kind):
-            return widget
+    there = docked(viewer, kind)
+    if there is not None:
+        return there
     try:
         return viewer.window.add_plugin_dock_widget("napari-histosynth", name)[1]
     except (KeyError, ValueError):  # run from source, without napari knowing the plugin

@@ -9,7 +9,8 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from napari_histosynth.ui.docked import Docked, dock_stain
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.ui.docked import Docked, dock_stain, docked
 from napari_histosynth.ui.slidedesk import SlideDesk
 from napari_histosynth.ui.slidedrawn import DrawnPanel
 from napari_histosynth.ui.slideform import SlideForm
@@ -62,6 +63,7 @@ class SlideDock(Docked):
         self.desk.said.connect(self._say)
         self.desk.failed.connect(self._fail)
         self.desk.changed.connect(self._show)
+        self.desk.painted.connect(self._on_painted)
         self.stain.clicked.connect(self.stain_it)
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             event.connect(self._on_layers)
@@ -133,6 +135,14 @@ class SlideDock(Docked):
         there = self.desk.shown is not None
         self.stain.setEnabled(there)
         self._legend.setVisible(there)
+
+    def _on_painted(self, window: Window) -> None:
+        """Have the stain of the slide follow."""
+        from napari_histosynth.ui.stain import StainDock
+
+        stain = docked(self.viewer, StainDock)
+        if stain is not None and self.desk.shown is not None:
+            stain.desk.renew(self.desk.shown.layer, window)
 
     def _on_layers(self, _event: Any = None) -> None:
         self.layout_panel.list_layers_soon()

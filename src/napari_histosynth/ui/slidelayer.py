@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.levels import UM_PER_PX
 from napari_histosynth.ui.arrange import show_scale_bar
@@ -14,6 +14,7 @@ from napari_histosynth.ui.layers import METADATA_KEY, without_clashing_units
 from napari_histosynth.ui.lazylayer import LazyLayer
 from napari_histosynth.ui.slidedrawer import SlideDrawer
 from napari_histosynth.ui.slidelevels import SlideLevels
+from napari_histosynth.ui.staincurtain import camera_of, pixels_of_screen
 
 
 class SlideLayer(LazyLayer):
@@ -56,6 +57,21 @@ class SlideLayer(LazyLayer):
         """Level that is shown."""
         return 0 if self._seen is None else self._seen.level
 
+    def in_view(self) -> Window | None:
+        """Return what of the slide is in sight to the pixel, of level 0; what napari reads is whole tiles."""
+        read = self.in_sight()
+        if read is None:
+            return None
+        viewer = self._viewer
+        sides = viewer.canvas.size if hasattr(viewer, "canvas") else viewer._canvas_size
+        middle = self.layer.world_to_data(camera_of(viewer).center)[-2:]
+        half = [side / 2 * pixels_of_screen(viewer, self.layer) for side in sides]
+        low, high = (
+            [float(at + way * much) for at, much in zip(middle, half, strict=True)] for way in (-1, 1)
+        )
+        seen = Window(int(low[0]), int(np.ceil(high[0])), int(low[1]), int(np.ceil(high[1]))).intersect(read)
+        return read if seen.is_empty else seen
+
     def show(self, *, fit: bool = True) -> None:
         """Put the layer into the viewer, at the bottom, and begin to draw.
 
@@ -76,7 +92,7 @@ class SlideLayer(LazyLayer):
     def go_to(self, y: float, x: float) -> None:
         """Bring a place into the middle of the view, in pixels of level 0."""
         world = self.layer.data_to_world((y, x))[-2:]
-        camera = getattr(self._viewer, "scene", self._viewer).camera
+        camera = camera_of(self._viewer)
         camera.center = (*camera.center[:-2], float(world[0]), float(world[1]))
 
     def painted(self, window: Window) -> None:
@@ -84,12 +100,6 @@ class SlideLayer(LazyLayer):
         self.levels.renew_base(window)
         self._refresh(thumbnail=True)
         self.progressed.emit()
-
-    def renew(self, slide: Any) -> None:
-        """Go on with the same slide in another place: kept in a store."""
-        self.levels.slide = slide
-        self.layer.metadata = self._metadata()
-        self.drawer.look_at(self._seen)
 
     # ---- the layer
 
@@ -111,13 +121,5 @@ class SlideLayer(LazyLayer):
         return Image(self.levels.views(), multiscale=True, **arguments)
 
     def _metadata(self) -> dict[str, Any]:
-        slide = self.levels.slide
-        made = Provenance(
-            model=slide.model.name,
-            model_sha256=slide.model.sha256,
-            seed=slide.seed,
-            um_per_px=UM_PER_PX,
-            size=self.levels.shape,
-            extra={"setting": slide.setting},
-        )
-        return {METADATA_KEY: {"provenance": made.to_dict(), "um_per_px": UM_PER_PX, "stain": "H&E"}}
+        made = self.levels.slide.key.provenance().to_dict()
+        return {METADATA_KEY: {"provenance": made, "um_per_px": UM_PER_PX, "stain": "H&E"}}

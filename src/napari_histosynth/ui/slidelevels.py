@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.levels import DRAWN, LAYOUT_LEVEL, LEVELS, SKETCH_LEVEL, TILE, level_shape
-from napari_histosynth.slide.overlay import Overlay
+from napari_histosynth.slide.overlay import Overlay, PaintedSlide
 from napari_histosynth.ui.lazydrawer import Sight, distance
 from napari_histosynth.ui.lazylevel import LevelView
 
@@ -72,6 +72,11 @@ class SlideLevels:
     def draw(self, level: int, window: Window) -> Pixels:
         """Return a window of a level, drawn; in a thread."""
         return self.overlay.over(self.slide.read(level, window), window, level)
+
+    @property
+    def source(self) -> PaintedSlide:
+        """The slide with what was painted into it, for those who write it."""
+        return PaintedSlide(self.slide, self.overlay)
 
     def renew_base(self, window: Window) -> None:
         """Bring the coarsest level up to date where a window of level 0 was painted."""

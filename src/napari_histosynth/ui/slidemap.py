@@ -121,7 +121,7 @@ class SlideMap(QWidget):
     def rectangle(self) -> QRectF | None:
         """Return what is in sight, in pixels of the map."""
         shown = self._desk.shown
-        window: Window | None = None if shown is None else shown.in_sight()
+        window: Window | None = None if shown is None else shown.in_view()
         if shown is None or window is None:
             return None
         frame, (height, width) = self._frame(shown.levels), shown.levels.shape

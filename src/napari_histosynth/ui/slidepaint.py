@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from napari_histosynth.ui.stainchoice import choice_box
 from napari_histosynth.ui.widgets import button, row, small
 
 SIDES = (512, 1024, 2048)  # px of level 0
+
+_REST = 0.4  # s
 
 
 class PaintPanel(QWidget):
@@ -46,6 +49,7 @@ class PaintPanel(QWidget):
         self._desk = desk
         self.job = Job(self)
         self._waiting: tuple[Any, Window] | None = None  # a painter, and the field that it is to get
+        self._painter: Any = None  # that slides make way for
         self._sent: tuple[Any, npt.NDArray[np.uint8]] | None = None  # layer of a field, its labels at first
         self.side = choice_box(
             "slide-field-side", "Side of the field", "How much of the middle of the view is sent"
@@ -92,7 +96,7 @@ class PaintPanel(QWidget):
     def send_field(self) -> None:
         """Label the middle of the view, as a canvas of the dock that paints."""
         shown = self._desk.shown
-        sight = None if shown is None else shown.in_sight()
+        sight = None if shown is None else shown.in_view()
         if shown is None or sight is None:
             self._desk.failed.emit("No slide is in sight; begin one, or go back to it.")
             return
@@ -137,6 +141,7 @@ class PaintPanel(QWidget):
         if max(abs(one - other) for one, other in zip(where, window, strict=True)) > 2 + um / UM_PER_PX:
             return  # another canvas
         self._let_go()
+        self._make_way_for(dock.painter)
         self._sent = (stage.labels, np.array(stage.labels.data))
         self._say("Edit the field in Paint tissue, then paint it back.")
 
@@ -147,10 +152,23 @@ class PaintPanel(QWidget):
             return
         painter = waiting[0].painter
         for signal, slot in ((painter.model_changed, self._label), (painter.canvas_changed, self._on_canvas)):
-            try:
+            with suppress(TypeError, RuntimeError):  # not connected any more, or the dock is gone
                 signal.disconnect(slot)
-            except (TypeError, RuntimeError):
-                continue  # not connected any more, or the dock is gone
+
+    def _make_way_for(self, painter: Any) -> None:
+        """Draw no tile of the slide for a moment after each stroke: strokes go first."""
+        before, self._painter = self._painter, painter
+        if before is painter:
+            return
+        if before is not None:
+            with suppress(TypeError, RuntimeError):
+                before.stroke_drawn.disconnect(self._rest)
+        if painter is not None:
+            painter.stroke_drawn.connect(self._rest)
+
+    def _rest(self, _milliseconds: float) -> None:
+        if self._desk.shown is not None:
+            self._desk.shown.drawer.rest(_REST)
 
     # ---- and back
 
@@ -201,8 +219,8 @@ class PaintPanel(QWidget):
         if self.only_edited.isChecked():
             if self._sent is None or self._sent[0] is not stage.labels or self._sent[1].shape != labels.shape:
                 raise ImageError(
-                    "What was edited on this canvas is not known: it was not sent from here; without the tick all "
-                    "of it is painted back."
+                    "What was edited on this canvas is not known: it was not sent from here; without the "
+                    "tick all of it is painted back."
                 )
             edited = labels != self._sent[1]
         where = window_on(shown.layer, stage.labels, stage.shape, painter.model.um_per_px)
@@ -220,6 +238,7 @@ class PaintPanel(QWidget):
     def close_down(self) -> None:
         """Let go of the canvas and the thread."""
         self._let_go()
+        self._make_way_for(None)
         self.job.cancel()
 
     def show_state(self) -> None:

@@ -8,13 +8,9 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QVBoxLayout, QWidget
 
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.slide.levels import TILE, um_of
 from napari_histosynth.ui.jobs import Asked, Job, JobRow, Tell
-from napari_histosynth.ui.layers import METADATA_KEY
 from napari_histosynth.ui.slidedesk import SlideDesk
 from napari_histosynth.ui.slidelevels import SlideLevels
-from napari_histosynth.ui.slidework import go_on
 from napari_histosynth.ui.widgets import button, row, small
 
 ENDINGS = {".ome.tif": "OME-TIFF, for QuPath and others", ".ome.zarr": "OME-Zarr 0.5"}
@@ -84,9 +80,16 @@ class SlideSavePanel(QWidget):
         levels = self._desk.levels
         if levels is None:
             return
+        if self._desk.must_be_kept:
+            self._desk.failed.emit(
+                "The slide is larger than memory holds; keep it in a folder first, then save all of it."
+            )
+            return
 
         def work(tell: Tell, is_cancelled: Asked) -> Path:
-            save_slide(path, levels, tell, is_cancelled)
+            from napari_histosynth.slide.export import export_slide
+
+            export_slide(levels.source, path, noted(levels), is_cancelled=is_cancelled, progress=tell)
             return path
 
         self._start(path, work)
@@ -94,16 +97,24 @@ class SlideSavePanel(QWidget):
     def save_view(self, path: Path) -> None:
         """Write what is in sight as PNG, in the background."""
         shown = self._desk.shown
-        sight = None if shown is None else shown.in_sight()
+        sight = None if shown is None else shown.in_view()
         if shown is None or sight is None:
             self._desk.failed.emit("No slide is in sight; begin one, or go back to it.")
             return
         level, levels = shown.level, shown.levels
-        window = sight.coarsen(2**level).clip(levels.shapes[level])
-        made = shown.layer.metadata[METADATA_KEY]["provenance"]
 
         def work(tell: Tell, is_cancelled: Asked) -> Path:
-            save_view(path, levels, level, window, made, tell, is_cancelled)
+            from napari_histosynth.slide.export import export_window
+
+            export_window(
+                levels.source,
+                path,
+                sight,
+                noted(levels),
+                level=level,
+                is_cancelled=is_cancelled,
+                progress=tell,
+            )
             return path
 
         self._start(path, work)
@@ -157,43 +168,8 @@ class SlideSavePanel(QWidget):
             one.setEnabled(self._desk.shown is not None and not self.job.is_busy)
 
 
-def save_view(
-    path: Path,
-    levels: SlideLevels,
-    level: int,
-    window: Window,
-    made: dict[str, Any],
-    tell: Tell,
-    is_cancelled: Asked,
-) -> None:
-    """Draw a window of a level, and write it as PNG with what made it. In a thread.
-
-    Raises
-    ------
-    HistosynthError
-        If it cannot be drawn or written, or was cancelled; no file is left.
-    """
-    import numpy as np
-
-    from napari_histosynth.io.png import save_image
-
-    pixels = np.empty((*window.shape, 3), np.uint8)
-    parts = list(tile_windows(window, TILE))
-    for count, part in enumerate(parts):
-        go_on(tell, count / len(parts), is_cancelled)
-        pixels[part.relative_to(window).slices] = levels.draw(level, part)
-    where = {"level": level, "window": list(window), "painted": len(levels.overlay)}
-    note = Provenance.from_dict({**made, "um_per_px": um_of(level), "size": window.shape})
-    note.extra.update(where)
-    save_image(path, pixels, note)
-
-
-def save_slide(path: Path, levels: SlideLevels, tell: Tell, is_cancelled: Asked) -> None:
-    """Draw all of a slide, and write it with what was painted into it. In a thread.
-
-    Raises
-    ------
-    HistosynthError
-        If it cannot be drawn or written, or was cancelled; no file is left.
-    """
-    raise NotImplementedError
+def noted(levels: SlideLevels) -> Provenance:
+    """Return what is noted in files that show a slide: how it was made, and that it was painted into."""
+    note = {"painted_fields": len(levels.overlay)} if len(levels.overlay) else None
+    made: Provenance = levels.slide.key.provenance(note)
+    return made

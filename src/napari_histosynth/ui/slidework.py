@@ -134,6 +134,8 @@ def keep_slide(levels: SlideLevels, path: Path, tell: Tell, is_cancelled: Asked)
     HistosynthError
         If the folder cannot be written; what is in it then is a slide that can be opened.
     """
+    from napari_histosynth.slide.lattice import Place
+
     slide = levels.slide
     there = [tile for tile in levels.everything() if slide.has(*tile)]
     slide.begin_store(path)
@@ -141,7 +143,7 @@ def keep_slide(levels: SlideLevels, path: Path, tell: Tell, is_cancelled: Asked)
     for count, tile in enumerate(there):
         go_on(tell, count / len(there), is_cancelled)
         if slide.has(*tile):  # else memory let go of it meanwhile
-            slide.store.put(type(slide.tiles_needed(*tile)[0])(*tile), slide.tile(*tile))
+            slide.store.put(Place(*tile), slide.tile(*tile))
     levels.look_for_all()
     return path
 

@@ -212,6 +212,12 @@ class StainDesk(QObject):
         if shown is not None:
             shown.close()
 
+    def renew(self, layer: Any, window: Window) -> None:
+        """Draw a window of the finest level anew, if that layer is what is stained: it shows other pixels."""
+        shown = self.shown
+        if shown is not None and shown.source.layer is layer:
+            shown.drawer.follow(lambda: [window.clip(shown.levels.shape)])
+
     # ---- following the canvas
 
     def _link(self, link: CanvasLink) -> None:
