@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
-from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils import parametrizations
 
 
 class PatchDiscriminator(nn.Module):
@@ -23,6 +23,8 @@ class PatchDiscriminator(nn.Module):
         Stride of each; kernels are 4 px where the stride is 2, 3 px where it is 1.
     instance_norm : bool
         Normalize each picture's features, as the paper does, except in the first convolution.
+    spectral_norm : bool
+        Bound the convolutions by their spectral norms; without, it learns faster what is hard to tell.
     """
 
     def __init__(
@@ -31,15 +33,17 @@ class PatchDiscriminator(nn.Module):
         widths: Sequence[int] = (32, 64, 128, 192),
         strides: Sequence[int] = (2, 2, 2, 1),
         instance_norm: bool = True,
+        spectral_norm: bool = True,
     ) -> None:
         super().__init__()
         self.instance_norm = instance_norm
+        bounded = parametrizations.spectral_norm if spectral_norm else _unbounded
         ins = [channels, *widths[:-1]]
         self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(shallow, deep, 4 if stride == 2 else 3, stride, padding=1))
+            bounded(nn.Conv2d(shallow, deep, 4 if stride == 2 else 3, stride, padding=1))
             for shallow, deep, stride in zip(ins, widths, strides, strict=True)
         )
-        self.verdict = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        self.verdict = bounded(nn.Conv2d(widths[-1], 1, 3, padding=1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Judge a picture with labels, (n, 3 + k, y, x).
@@ -61,6 +65,10 @@ class PatchDiscriminator(nn.Module):
         return self.verdict(x), features
 
 
+def _unbounded(module: nn.Module) -> nn.Module:
+    return module
+
+
 class MultiScaleDiscriminator(nn.Module):
     """Judges at full and half resolution, and one that watches grain and chromatin without any stride.
 
@@ -78,6 +86,8 @@ class MultiScaleDiscriminator(nn.Module):
         As in :class:`PatchDiscriminator`, at full and at half resolution. A normalized discriminator hardly
         sees the stain, so the paper's choice is kept at full resolution only: one of them must notice colors
         that no stain has.
+    spectral_norm : bool
+        As in :class:`PatchDiscriminator`.
     """
 
     def __init__(
@@ -87,15 +97,17 @@ class MultiScaleDiscriminator(nn.Module):
         fine_widths: Sequence[int] = (24, 32, 48),
         fine_crop: int = 64,
         instance_norm: Sequence[bool] = (True, False),
+        spectral_norm: bool = True,
     ) -> None:
         super().__init__()
         self.fine_crop = fine_crop
         strides = [2] * (len(widths) - 1) + [1]
         self.coarse = nn.ModuleList(
-            PatchDiscriminator(3 + n_classes, widths, strides, normalized) for normalized in instance_norm
+            PatchDiscriminator(3 + n_classes, widths, strides, normalized, spectral_norm)
+            for normalized in instance_norm
         )
         self.fine = (
-            PatchDiscriminator(3 + n_classes, fine_widths, [1] * len(fine_widths), False)
+            PatchDiscriminator(3 + n_classes, fine_widths, [1] * len(fine_widths), False, spectral_norm)
             if fine_widths
             else None
         )

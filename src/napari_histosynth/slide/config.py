@@ -40,15 +40,16 @@ class SlideLossSection(Section):
     """Weights of the losses of the refiner."""
 
     features: float = Field(10.0, ge=0)  # features of discriminators as in the real child
+    coherence: float = Field(10.0, ge=0)  # what has to be given back of the parent's colors, L1
     texture: float = Field(0.0, ge=0)  # local power in bands of spatial frequency
 
 
 class SlideOptimizerSection(Section):
     """Adam, the averaging of weights, and where statistics stop moving."""
 
-    learning_rate: float = Field(4e-4, gt=0)
-    discriminator_learning_rate: float = Field(4e-4, gt=0)
-    betas: tuple[float, float] = (0.0, 0.99)
+    learning_rate: float = Field(3e-4, gt=0)
+    discriminator_learning_rate: float = Field(3e-4, gt=0)
+    betas: tuple[float, float] = (0.5, 0.99)
     average: float = Field(0.998, ge=0, lt=1)
     still: float = Field(0.6, gt=0, le=1)  # share of the run after which normalization keeps its statistics
 
@@ -59,7 +60,8 @@ class SlideDiscriminatorSection(Section):
     widths: tuple[int, ...] = (32, 64, 96, 128)
     fine_widths: tuple[int, ...] = (24, 32, 48)
     fine_crop: int = 64
-    instance_norm: tuple[bool, bool] = (True, False)
+    instance_norm: tuple[bool, bool] = (True, True)
+    spectral_norm: bool = False
 
 
 class SlideConfig(Section):

@@ -96,6 +96,28 @@ class Refiner(nn.Module):
         Tensor
             (n, 3, h - 2 margin, w - 2 margin), about [-1, 1]; averaged over 4 x 4 pixels it is the parent.
         """
+        picture, lost = self.draw(parent, layout, step, noise, doubt)
+        # the same for all pixels of one of the parent's: anything smoother would look beyond the window
+        return picture + F.interpolate(lost, scale_factor=float(STEP), mode="nearest")
+
+    def draw(
+        self,
+        parent: Tensor,
+        layout: Tensor,
+        step: Tensor,
+        noise: Sequence[Tensor] | None = None,
+        doubt: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Draw windows, and say what they lost of the parent's colors; arguments as of :meth:`forward`.
+
+        Returns
+        -------
+        picture : Tensor
+            (n, 3, h - 2 margin, w - 2 margin).
+        lost : Tensor
+            (n, 3, ...), at the parent's scale: what :meth:`forward` gives back, or colors would drift from
+            level to level. It learns to lose little.
+        """
         large = enlarged(torch.cat([parent.float(), layout.float()], 1))
         known = large[..., STEP:-STEP, STEP:-STEP]
         if doubt is not None:
@@ -107,11 +129,8 @@ class Refiner(nn.Module):
         drawn = self.body(known.to(dtype), told, noise).float()
         margin = self.margin
         picture = large[:, :3, margin:-margin, margin:-margin] + REACH * drawn
-        # what it lost of the parent's colors is given back, or they would drift from level to level; the same
-        # for all pixels of one of the parent's, since anything smoother would look beyond the window
         rim = margin // STEP
-        lost = parent[..., rim:-rim, rim:-rim].float() - F.avg_pool2d(picture, STEP)
-        return picture + F.interpolate(lost, scale_factor=float(STEP), mode="nearest")
+        return picture, parent[..., rim:-rim, rim:-rim].float() - F.avg_pool2d(picture, STEP)
 
 
 def enlarged(picture: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.model import from_rgb, to_rgb
 from napari_histosynth.paint.texture import texture_loss
 from napari_histosynth.slide.data import palette_pictures
+from napari_histosynth.slide.levels import STEP
 from napari_histosynth.slide.network import LAYOUT_CLASSES, STEPS, build_refiner, enlarged
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ class SlideTraining:
             self.refiner.load_state_dict({name: value.float() for name, value in started.items()})
         judge = config.discriminator
         self.discriminator = MultiScaleDiscriminator(
-            3 + LAYOUT_CLASSES + STEPS, judge.widths, judge.fine_widths, judge.fine_crop, judge.instance_norm
+            3 + LAYOUT_CLASSES + STEPS,
+            judge.widths,
+            judge.fine_widths,
+            judge.fine_crop,
+            judge.instance_norm,
+            judge.spectral_norm,
         )
         self.average = copy.deepcopy(self.refiner).requires_grad_(False)
         self.networks: dict[str, nn.Module] = {
@@ -89,19 +95,21 @@ class SlideTraining:
         weights, n = self.config.loss, len(image)
         with fabric.autocast():
             doubt = 2 * self.config.data.doubt * torch.rand(n, 1, 1, 1, device=image.device)
-            drawn = self.refiner(parent, layout, taken, doubt=doubt * torch.randn_like(parent))
+            drawn, lost = self.refiner.draw(parent, layout, taken, doubt=doubt * torch.randn_like(parent))
+            drawn = drawn + F.interpolate(lost, scale_factor=float(STEP), mode="nearest")
+            coherence = lost.abs().mean()
             known = self._known(parent, layout, taken)
             pair = torch.cat([known, known])
             self.discriminator.requires_grad_(True)
             verdicts = [v.float() for v, _ in self.discriminator(torch.cat([image, drawn.detach()]), pair)]
-            judged = _mean(F.relu(1 - v[:n]).mean() + F.relu(1 + v[n:]).mean() for v in verdicts)
+            judged = _mean((v[:n] - 1).square().mean() + v[n:].square().mean() for v in verdicts)
         _descend(self.optimizers["discriminator"], judged)
         with fabric.autocast():
             self.discriminator.requires_grad_(False)
             with torch.no_grad():
                 real = [features for _, features in self.discriminator(image, known)]
             of_drawn = self.discriminator(drawn, known)
-            adversarial = _mean(-verdict.float().mean() for verdict, _ in of_drawn)
+            adversarial = _mean((verdict.float() - 1).square().mean() for verdict, _ in of_drawn)
             features = _mean(
                 F.l1_loss(one.float(), other.float())
                 for (_, found), true in zip(of_drawn, real, strict=True)
@@ -110,10 +118,15 @@ class SlideTraining:
             texture = texture_loss(drawn.clamp(-1, 1), image) if weights.texture else features.new_zeros(())
         _descend(
             self.optimizers["refiner"],
-            adversarial + weights.features * features + weights.texture * texture,
+            adversarial
+            + weights.features * features
+            + weights.coherence * coherence
+            + weights.texture * texture,
         )
         update_average(self.average, self.refiner, step, self.config.optimizer.average)
-        losses = {"judges": judged, "adversarial": adversarial, "features": features, "texture": texture}
+        losses = {"judges": judged, "adversarial": adversarial, "features": features, "coherence": coherence}
+        if weights.texture:
+            losses["texture"] = texture
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
