@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from napari_histosynth.core.errors import ModelError
+from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.diffusion import build_diffusion
 from napari_histosynth.slide.lattice import Place
 from napari_histosynth.slide.levels import level_shape
@@ -28,6 +29,7 @@ from napari_histosynth.slide.outpaint import (
     window_of,
 )
 from napari_histosynth.slide.paper import URCDM_EVALUATIONS
+from napari_histosynth.slide.pyramid import Slide
 from napari_histosynth.slide.works import TileWorks
 
 if TYPE_CHECKING:
@@ -166,6 +168,19 @@ def test_a_slide_of_40_960_px_takes_a_fifteenth_of_the_published_evaluations_at_
     counts = most_evaluations(LARGE, 8)
     assert counts == {6: 8 * 3**2, 4: 8 * 10**2, 2: 8 * 40**2, 0: 8 * 160**2}
     assert URCDM_EVALUATIONS / sum(counts.values()) > 15
+
+
+def test_a_slide_is_drawn_in_this_setting(model: SlideModel) -> None:
+    one, other, third = (
+        Slide(model, 5, 300, layout=np.ones((5, 5), np.uint8), setting="diffusion", steps=steps)
+        for steps in (1, 1, 2)
+    )
+    assert [one.turn(0, row, col) for row in (0, 1) for col in (0, 1)] == [0, 1, 2, 3]
+    last = one.tile(0, 1, 1)
+    assert last.shape == (44, 44, 3)
+    assert one.evaluations == 4 + 3
+    assert np.array_equal(other.read(0, Window(0, 300, 0, 300))[256:, 256:], last)
+    assert not np.array_equal(third.tile(0, 1, 1), last)
 
 
 def test_steps_that_cannot_be_are_refused(model: SlideModel) -> None:
