@@ -57,7 +57,7 @@ def test_any_reader_opens_it_half_drawn(slide: Slide) -> None:
     assert made is not None
     assert made.synthetic
     assert (made.model, made.seed, made.size, made.extra["layout"]) == ("tiny-slide", 7, SIZE, "mine.png")
-    layout = open_ome_zarr(slide.store.path / "labels" / "layout")
+    layout = open_ome_zarr(slide.store.path / "layout")
     assert np.array_equal(np.asarray(layout.levels[0]), slide.layout)
     assert (layout.um_per_px, layout.scheme and layout.scheme.name) == (32, "slide-layout")
 
@@ -165,7 +165,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path, slide: Slide) -> 
 
 def test_a_damaged_layout_is_said(slide: Slide) -> None:
     store = opened(slide)
-    (store.path / "labels/layout/0/c/0/0").write_bytes(b"nothing")
+    (store.path / "layout/0/c/0/0").write_bytes(b"nothing")
     with pytest.raises(SaveError, match=r"layout in .* is damaged"):
         store.layout()
 

@@ -298,7 +298,7 @@ def describe_levels(
     if dimensions == 3:
         metadata["omero"] = _omero(version)
     if scheme is not None:
-        metadata["image-label"] = _image_label(scheme, version, nested=group.path != "")
+        metadata["image-label"] = _image_label(scheme, version, group.path)
     describe_group(group, metadata, version)
     if note:
         group.attrs[KEY] = note
@@ -316,8 +316,8 @@ def _omero(version: Version) -> dict[str, Any]:
     }
 
 
-def _image_label(scheme: TissueScheme, version: Version, nested: bool) -> dict[str, Any]:
-    """Return names and colors of the classes."""
+def _image_label(scheme: TissueScheme, version: Version, path: str) -> dict[str, Any]:
+    """Return names and colors of the classes, and the picture above that they are of, if there is one."""
     metadata: dict[str, Any] = {
         "version": version,
         "colors": [
@@ -326,8 +326,8 @@ def _image_label(scheme: TissueScheme, version: Version, nested: bool) -> dict[s
         ],
         "properties": [{"label-value": entry.index, "class": entry.name} for entry in scheme.classes],
     }
-    if nested:
-        metadata["source"] = {"image": "../../"}
+    if path:
+        metadata["source"] = {"image": "../" * len(path.split("/"))}
     return metadata
 
 

@@ -4,7 +4,7 @@ Levels 0 to 8 are arrays of zarr 3, a chunk a tile of 256 px; a tile is finished
 there. Files are written under another name and then put in place, so that a kill leaves whole ones, and
 each carries a check sum, so that a damaged one counts as missing. Two processes may draw into one store: a
 tile is the same whoever draws it, and the later one replaces the earlier. What is not drawn yet is white.
-The layout is the label map ``labels/layout``; the attributes hold all that pixels depend on, and a store is
+The layout is the label map ``layout``; the attributes hold all that pixels depend on, and a store is
 never gone on with by another model.
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 #: Version of what is written here; a store of a later one is refused.
 FORMAT = 1
-#: Name of the layout among the label maps of the store.
+#: Group of the layout; not in ``labels``, whose maps have as many levels as the picture.
 LAYOUT_NAME = "layout"
 
 _NOTE = "slide"  # in the attributes, beside the provenance
@@ -144,7 +144,6 @@ class SlideStore:
         from napari_histosynth.io.omezarr import (
             KEY,
             create_level,
-            describe_group,
             describe_levels,
             new_group,
             provenance_note,
@@ -170,9 +169,7 @@ class SlideStore:
             extra = provenance_note(key.provenance(note))
             describe_levels(group, LEVELS, 3, "H&E", UM_PER_PX, "0.5", None, extra)
             group.attrs[KEY] = extra | {_NOTE: {"format": FORMAT, **asdict(key)}}
-            labels = group.create_group("labels")
-            describe_group(labels, {"labels": [LAYOUT_NAME]}, "0.5")
-            mapped = labels.create_group(LAYOUT_NAME)
+            mapped = group.create_group(LAYOUT_NAME)
             create_level(mapped, 0, layout.shape, "0.5")[...] = layout
             scheme = get_scheme(SCHEME)
             describe_levels(mapped, 1, 2, "Layout", um_of(LAYOUT_LEVEL), "0.5", scheme, scheme_note(scheme))
@@ -256,7 +253,7 @@ class SlideStore:
 
         try:
             group = zarr.open_group(self.path, mode="r")
-            layout: Pixels = np.asarray(group[f"labels/{LAYOUT_NAME}/0"][...])
+            layout: Pixels = np.asarray(group[f"{LAYOUT_NAME}/0"][...])
             same = hash_of(layout) == self.key.layout_sha256
         except Exception:  # zarr raises whatever damage leads to
             same = False
