@@ -18,7 +18,7 @@ class FakeStore:
     """Tiles in memory, as if on a disk."""
 
     def __init__(self, path: Any) -> None:
-        self.path = path
+        self.path, self.note = path, {}
         self.tiles: dict[tuple[int, int, int], np.ndarray] = {}
         self.size = (0, 0)
 

@@ -149,6 +149,22 @@ def test_reads_return_at_once_and_are_never_blank(begun: Any) -> None:
     assert set(np.unique(pixels)) <= {gray(level) for level in range(9)}
 
 
+def test_what_is_enlarged_is_enlarged_once_until_something_finer_is_there() -> None:
+    slide = FakeSlide()
+    levels = SlideLevels(slide)
+    glanced: list[Any] = []
+    glance = slide.glance
+    slide.glance = lambda level, window: glanced.append(level) or glance(level, window)
+    window = Window(100, 900, 200, 1500)
+    before = levels.read(0, window)
+    assert (before == gray(8)).all()
+    count = len(glanced)
+    np.testing.assert_array_equal(levels.read(0, window), before)
+    assert len(glanced) == count
+    slide.tile(4, 0, 0)
+    assert (levels.read(0, window) == gray(4)).all()
+
+
 def test_an_error_stops_drawing_in_one_sentence_and_looking_elsewhere_tries_again(
     begun: Any, wait: Any, errors: list[str]
 ) -> None:

@@ -13,7 +13,7 @@ from napari_histosynth.ui.lazydrawer import LazyDrawer, Sight
 if TYPE_CHECKING:
     from napari_histosynth.ui.slidelevels import SlideLevels, Tile
 
-_LOOK_AGAIN = 3.0  # s between looks for tiles that memory let go of
+_LOOK_AGAIN = 3.0  # s between looks for what there is
 
 
 class SlideDrawer(LazyDrawer):
@@ -106,8 +106,7 @@ class SlideDrawer(LazyDrawer):
         self._seconds[tissue] = seconds if not known else 0.95 * known + 0.05 * seconds
 
     def _look_again(self) -> None:
-        """Find out now and then what there still is, where tiles are in memory alone."""
-        now = time.perf_counter()
-        if self.levels.slide.store is None and now - self._looked > _LOOK_AGAIN:
-            self.levels.look_for_all()
+        """Find out now and then what there is: memory lets go of tiles, others draw into a store, too."""
+        if time.perf_counter() - self._looked > _LOOK_AGAIN:
+            self.levels.look_again()
             self._looked = time.perf_counter()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_histosynth.core.tiles import Window
+from napari_histosynth.core.tilecache import TileCache
+from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.slide.levels import DRAWN, LAYOUT_LEVEL, LEVELS, SKETCH_LEVEL, TILE, level_shape
 from napari_histosynth.slide.overlay import Overlay, PaintedSlide
 from napari_histosynth.ui.lazydrawer import Sight, distance
@@ -23,6 +24,8 @@ Tile = tuple[int, int, int]
 
 FINER = DRAWN[1:]
 """Levels that are drawn tile by tile, the coarsest first."""
+
+_KEPT_BYTES = 64 << 20  # of tiles that show a coarser one enlarged
 
 
 class SlideLevels:
@@ -52,11 +55,12 @@ class SlideLevels:
     def __init__(self, slide: Slide, overlay: Overlay | None = None) -> None:
         self.slide: Any = slide
         self.owner: Any = None
+        self._enlarged: TileCache[tuple[int, int, int, int], Pixels] = TileCache(_KEPT_BYTES)
         self.overlay = Overlay() if overlay is None else overlay
         self.shapes = [level_shape(slide.size, level) for level in range(LEVELS)]
         self.base: Pixels = np.array(self.read(SKETCH_LEVEL, Window.of_shape(self.shapes[SKETCH_LEVEL])))
         self.done = {level: np.zeros(self.grid(level), bool) for level in FINER}
-        self.look_for_all()
+        self.look_again()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -67,7 +71,31 @@ class SlideLevels:
 
     def read(self, level: int, window: Window) -> Pixels:
         """Return what there is of a window of a level, at once: uint8 (y, x, 3)."""
-        return self.overlay.over(self.slide.glance(level, window), window, level)
+        if level == SKETCH_LEVEL:
+            pixels = self.slide.glance(level, window)
+        else:
+            pixels = np.empty((*window.shape, 3), np.uint8)
+            for part in tile_windows(window, TILE):
+                tile = level, part.y0 // TILE, part.x0 // TILE
+                cut = part.relative_to(self.window(tile))
+                pixels[part.relative_to(window).slices] = self._seen(tile)[cut.slices]
+        return self.overlay.over(pixels, window, level)
+
+    def _seen(self, tile: Tile) -> Pixels:
+        """Return what there is of a tile; enlarged ones are kept, as each refresh asks for them again."""
+        level, row, column = tile
+        if self.slide.has(*tile):
+            return np.asarray(self.slide.glance(level, self.window(tile)))
+        above = next(up for up in range(1, LEVELS) if self._is_there(level + up, row >> up, column >> up))
+        key = (*tile, above)
+        pixels = self._enlarged.get(key)
+        if pixels is None:
+            pixels = self.slide.glance(level, self.window(tile))
+            self._enlarged.put(key, pixels)
+        return pixels
+
+    def _is_there(self, level: int, row: int, column: int) -> bool:
+        return level >= SKETCH_LEVEL or bool(self.slide.has(level, row, column))
 
     def draw(self, level: int, window: Window) -> Pixels:
         """Return a window of a level, drawn; in a thread."""
@@ -151,14 +179,15 @@ class SlideLevels:
         if tile[0] in self.done:
             self.done[tile[0]][tile[1:]] = True
 
-    def look_for_all(self) -> None:
-        """Find out which tiles there are: of a slide that is kept, or of which old tiles were let go."""
+    def look_again(self) -> None:
+        """Find out which tiles there are: in the store, or of those in memory, which may be let go of."""
         store = self.slide.store
         if store is not None:
             self.done = {level: store.finished(level) for level in FINER}
             return
-        for tile in self.everything():
-            self.done[tile[0]][tile[1:]] = self.slide.has(*tile)
+        for level, done in self.done.items():
+            for row, column in np.argwhere(done):
+                done[row, column] = self.slide.has(level, int(row), int(column))
 
     def tissue(self, level: int) -> npt.NDArray[np.bool_]:
         """Return which tiles of a level hold tissue, or nearly: those take time. Bool (rows, columns)."""

@@ -170,6 +170,9 @@ class SlideSavePanel(QWidget):
 
 def noted(levels: SlideLevels) -> Provenance:
     """Return what is noted in files that show a slide: how it was made, and that it was painted into."""
-    note = {"painted_fields": len(levels.overlay)} if len(levels.overlay) else None
+    store = levels.slide.store
+    note = {} if store is None else dict(store.note)
+    if len(levels.overlay):
+        note["painted"] = len(levels.overlay)
     made: Provenance = levels.slide.key.provenance(note)
     return made

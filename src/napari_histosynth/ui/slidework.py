@@ -144,7 +144,7 @@ def keep_slide(levels: SlideLevels, path: Path, tell: Tell, is_cancelled: Asked)
         go_on(tell, count / len(there), is_cancelled)
         if slide.has(*tile):  # else memory let go of it meanwhile
             slide.store.put(Place(*tile), slide.tile(*tile))
-    levels.look_for_all()
+    levels.look_again()
     return path
 
 
