@@ -75,18 +75,26 @@ def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = 
     import torch
 
     from napari_histosynth.slide.data import PairSampler, load_slides
+    from napari_histosynth.slide.difftraining import DiffusionTraining
+    from napari_histosynth.slide.diffusion import MARGIN
     from napari_histosynth.slide.network import build_refiner
     from napari_histosynth.slide.training import SlideTraining
     from napari_histosynth.zoo import find_model
 
     slides, children = load_slides(data, config, say=say)
     kept = find_model(config.model.start).read_tensors() if config.model.start else {}
-    with torch.device("meta"):  # only asked for its measures
-        margin = build_refiner(config.model.preset, **config.model.architecture).margin
+    diffusion = config.model.setting == "diffusion"
+    if diffusion:
+        margin = MARGIN
+    else:
+        with torch.device("meta"):  # only asked for its measures
+            margin = build_refiner(config.model.preset, **config.model.architecture).margin
     sampler = PairSampler(config, children, margin)
     shown = sampler
     if config.data.held_out:
         shown = PairSampler(config, load_slides(data, config, held_out=True)[1], margin)
+    if diffusion:
+        return DiffusionTraining(config, sampler, shown, kept)
     training = SlideTraining(config, sampler, shown, slides, kept)
     say(f"The refiner has {sum(one.numel() for one in training.refiner.parameters()):,} parameters.")
     return training
