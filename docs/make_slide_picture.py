@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="colon-slide", help="model of slides")
     parser.add_argument("--seed", default="7")
+    parser.add_argument("--mm", default="20.48", help="side of the slide")
     parser.add_argument("--kind", default="resection")
     parser.add_argument("--zoom", type=float, default=0.5, help="pixels of the screen for one of level 0")
     parser.add_argument("--output", type=Path, default=IMAGES / "slide-window.png")
@@ -41,15 +42,18 @@ def main() -> None:
     spin(1)
     hands = Hands(viewer)
     hands.type_into(dock.form.seed, args.seed)
-    hands.choose(dock.form.kind, args.kind)
-    hands.choose(dock.form.model, args.model)
+    for side in (dock.form.width_mm, dock.form.height_mm):
+        hands.type_into(side, args.mm)
+    for box, chosen in ((dock.form.kind, args.kind), (dock.form.model, args.model)):
+        if box.currentText() != chosen:
+            hands.choose(box, chosen)
 
     def rested() -> bool:
         shown = dock.desk.shown
         return shown is not None and shown.share == 1 and not shown.drawer.is_busy
 
     hands.click(dock.form.go)
-    wait_for(rested)
+    wait_for(rested, 900)
     y, x = _mucosa(dock.desk.levels.slide.layout)
     frame = dock.map._frame(dock.desk.levels)
     across, down = (
@@ -59,7 +63,7 @@ def main() -> None:
     hands.click(dock.map, QPoint(round(across), round(down)))
     hands.zoom_to(dock.desk.shown.layer, (y, x), args.zoom)
     spin(1)
-    wait_for(rested)
+    wait_for(rested, 900)
     dock._area.verticalScrollBar().setValue(0)
     spin(1)
     keep(viewer, args.output, (dock,))
