@@ -230,6 +230,6 @@ class _Drawn:
 
 def levels_in(layer: Any) -> SlideLevels | None:
     """Return the slide that a layer shows, None if it shows none of ours."""
-    data = getattr(layer, "data", None)
+    data: Any = getattr(layer, "data", None)
     first = data[0] if getattr(layer, "multiscale", False) and len(data) else None
     return first.levels if isinstance(first, SlideView) else None
