@@ -20,6 +20,8 @@ from napari_histosynth.core.tiles import Window
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from napari_histosynth.io.omezarr import Version
+
 
 app = typer.Typer(
     help=help_text("""Synthetic slides of colon of any size: begin one, draw it, export it.
@@ -238,7 +240,7 @@ def export(
     source = PaintedSlide(slide, painted)
     note = {**opened.note, "painted": len(painted)} if len(painted) else opened.note
     made = opened.key.provenance(note)
-    version = "0.4" if zarr_version == "0.4" else "0.5"
+    version: Version = "0.4" if zarr_version == "0.4" else "0.5"
     whole = part is None and level is None and um is None
     drawn_level = level_for(um) if um is not None else level or 0
     wanted = part or Window.of_shape(slide.size)

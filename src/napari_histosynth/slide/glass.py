@@ -38,7 +38,10 @@ WHOLE = _ONE * _SCALE
 def glass_color(palette: Palette, seed: int) -> npt.NDArray[np.int64]:
     """Return the color of the glass of a slide, int64 (3,), 0 to 255."""
     mean, _ = palette.mixed(seed)
-    return np.rint(255 * np.exp(-np.asarray(mean[GLASS], np.float64))).astype(np.int64)
+    color: npt.NDArray[np.int64] = np.rint(255 * np.exp(-np.asarray(mean[GLASS], np.float64))).astype(
+        np.int64
+    )
+    return color
 
 
 def tissue_share(

@@ -252,8 +252,8 @@ class SlideStore:
         import zarr
 
         try:
-            group = zarr.open_group(self.path, mode="r")
-            layout: Pixels = np.asarray(group[f"{LAYOUT_NAME}/0"][...])
+            held: Any = zarr.open_group(self.path, mode="r")[f"{LAYOUT_NAME}/0"]
+            layout: Pixels = np.asarray(held[...])
             same = hash_of(layout) == self.key.layout_sha256
         except Exception:  # zarr raises whatever damage leads to
             same = False
