@@ -45,7 +45,8 @@ def results(cheap: bool = True) -> dict[str, Any]:
         },
         "joins": {
             "coherence": 48.3, "drift": [0.1, -0.2, 0.0], "seam": seam, "inside": seam,
-            "alone": {"ratio": 1.42, "error": 0.05}, "glass": {"pixels": 9, "pale": 0.991},
+            "alone": {"ratio": 1.42, "error": 0.05}, "one": {"ratio": 1.0, "differs": 1},
+            "glass": {"pixels": 9, "pale": 0.991},
         },
     }  # fmt: skip
     found: dict[str, Any] = {
@@ -93,6 +94,7 @@ def test_a_table_a_part_is_printed_and_what_must_hold(
         "9.0 (7.0)",
         "48.3 dB",
         "1.420 ± 0.050",
+        "1.0000 (differs by 1)",
         "99.1%",
         "12,345 ± 678",
         "1/270",

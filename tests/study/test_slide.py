@@ -36,7 +36,7 @@ held_out = ["c", "d"]
 steps = 1
 """
 SIZES = SlideBudget(
-    slides=2, tiles=2, real=2, steps=(1,), judged=8, rounds=1, halvings=2, fields=1, places=2, side=20_480,
+    slides=2, tiles=1, real=2, steps=(1,), judged=8, rounds=1, halvings=2, fields=1, places=2, side=20_480,
     field=512, cost_side=2048, tile=128, apart=False,
 )  # fmt: skip
 
@@ -149,7 +149,7 @@ def test_it_is_recorded_in_the_models_folder_once(report: tuple[SlideReport, Pat
 
 def test_verdicts_see_faults(report: tuple[SlideReport, Path]) -> None:
     fast = json.loads(json.dumps(report[0].settings["fast"]))
-    fast["joins"]["2"]["seam"] = {"ratio": 1.3, "error": 0.01}
+    fast["joins"]["2"]["one"] = {"ratio": 1.3, "differs": 40}
     fast["joins"]["4"]["glass"]["pale"] = 0.5
     fast["joins"]["6"]["coherence"] = 30
     fast["joins"]["0"]["drift"] = [0, -5, 0]

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.paint.data import Field
+from napari_histosynth.paint.segment import load_segmenter
 from napari_histosynth.slide.data import reduced
+from napari_histosynth.slide.pyramid import Slide
+from napari_histosynth.study.features import describe_by_network
 from napari_histosynth.study.slidebench import enlarged_parent, slide_on
 from napari_histosynth.study.slidedetail import apart, strengths
-from napari_histosynth.study.slidejoins import MOST_DB, LargeField, coherence, drift, glass_stays
-from napari_histosynth.study.slidelikeness import halves_of_slides
+from napari_histosynth.study.slidejoins import (
+    MOST_DB,
+    LargeField,
+    beside_one_piece,
+    coherence,
+    drift,
+    glass_stays,
+)
+from napari_histosynth.study.slidelikeness import describe, halves_of_slides
 from napari_histosynth.study.slidematerial import Parent, Piece, corners, layout_share
 from napari_histosynth.study.slidereport import seamless
 
@@ -82,6 +94,34 @@ def test_a_real_parent_is_what_a_level_is_drawn_from(tiny_slide_model: Any) -> N
     assert apart([enlarged_parent(piece)], [piece.image]) > 0.5
 
 
+def test_tiles_are_what_one_piece_would_be_and_tiles_alone_are_not(tiny_slide_model: Any) -> None:
+    slide = Slide(tiny_slide_model, 1, 1024, layout=np.ones((16, 16), np.uint8))
+    window = Window(0, 768, 0, 768)
+    parent = slide.read(2, Window(0, 192, 0, 192))
+    tiles = LargeField(slide, 0, window, slide.read(0, window), parent)
+    found = beside_one_piece(tiny_slide_model, [tiles], 16)
+    assert found is not None
+    assert found["ratio"] == pytest.approx(1, abs=0.01)
+    assert found["differs"] <= 1
+    stepped = np.array(tiles.image)
+    stepped[:256] = np.clip(stepped[:256].astype(int) + 30, 0, 255)
+    found = beside_one_piece(tiny_slide_model, [replace(tiles, image=stepped)], 16)
+    assert found is not None
+    assert found["ratio"] > 1.1
+    assert found["differs"] >= 29
+    small = replace(tiles, window=Window(0, 512, 0, 512), image=tiles.image[:512, :512])
+    assert beside_one_piece(tiny_slide_model, [small], 16) is None
+
+
+def test_squares_are_described_as_other_studies_do() -> None:
+    segmenter = load_segmenter(device="cpu", precision="fp32")
+    fields = [Field(str(seed), "a", grain(seed, 192), ()) for seed in range(2)]
+    ours, theirs = describe(segmenter.network, fields), describe_by_network(segmenter.network, fields)
+    assert (ours.place == theirs.place).all()
+    assert ours.vectors.shape == (8, theirs.vectors.shape[1])
+    assert np.corrcoef(ours.vectors.ravel(), theirs.vectors.ravel())[0, 1] > 0.99  # theirs are in bf16
+
+
 def test_slides_are_not_divided() -> None:
     groups = ["a", "a", "b", "c", "c", "c", "d"]
     for seed in range(5):
@@ -92,6 +132,7 @@ def test_slides_are_not_divided() -> None:
 
 def test_squares_lie_within_tiles_of_the_lattice() -> None:
     assert corners((512, 300, 3), 2, 224) == [(16, 16), (272, 16)]
+    assert corners((800, 300, 3), 2, 224, 512) == [(16, 16), (528, 16)]
     assert corners((512, 256, 3), 2, 256) == [(0, 0), (256, 0)]
     assert corners((340, 224, 3), 6, 224) == [(0, 0), (112, 0)]
 
@@ -106,10 +147,13 @@ def test_the_layout_says_where_tissue_is() -> None:
 
 def test_seams_count_beside_lines_inside_of_tiles() -> None:
     def joined(seam: float | None, inside: float, error: float) -> dict[str, Any]:
-        return {"seam": {"ratio": seam, "error": error}, "inside": {"ratio": inside, "error": error}}
+        lines = {"ratio": inside, "error": error}
+        return {"seam": {"ratio": seam, "error": error}, "inside": lines, "one": None}
 
     assert seamless(joined(1.01, 1.0, 0.001))
     assert seamless(joined(1.06, 1.05, 0.001))
     assert seamless(joined(1.05, 1.0, 0.02))
     assert not seamless(joined(1.05, 1.0, 0.001))
+    assert seamless(joined(1.3, 1.0, 0.001) | {"one": {"ratio": 1.0, "differs": 1}})
+    assert not seamless(joined(1.0, 1.0, 0.001) | {"one": {"ratio": 1.1, "differs": 9}})
     assert not seamless(joined(None, 1.0, 0.001))

@@ -231,7 +231,10 @@ class SlideBench:
                 break
             for level in MEASURED[1:]:
                 if len(taken[level]) < self.sizes.tiles:
-                    row, col = (at * TILE + INSET for at in (y >> level, x >> level))
+                    row, col = (
+                        at * TILE // self.sizes.lattice * self.sizes.lattice + INSET
+                        for at in (y >> level, x >> level)
+                    )
                     self._take(slide, level, (row, col), taken, spare)
         some = corners(slide.shape(LAYOUT_LEVEL), LAYOUT_LEVEL, tile)
         for index in rng.permutation(len(some)):

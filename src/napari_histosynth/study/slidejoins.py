@@ -17,6 +17,7 @@ from napari_histosynth.study.slidematerial import MEASURED, Parent, layout_share
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from napari_histosynth.slide.model import SlideModel
     from napari_histosynth.slide.pyramid import Slide
     from napari_histosynth.stain.seams import SeamMeasure
     from napari_histosynth.study.slidebench import SlideBench
@@ -62,7 +63,9 @@ def joins(bench: SlideBench) -> dict[str, Any]:
         For each level: ``coherence``, PSNR in dB of the level reduced four times against its parent;
         ``drift``, mean change of red, green and blue of tissue from the parent, in gray levels; ``seam``,
         ``inside`` (the same picture at lines half a tile away) and ``alone`` (each tile drawn from its own
-        part of the parent, mirrored), each with ``ratio`` and ``error``; ``glass``: ``pixels``, and ``pale``,
+        part of the parent, mirrored), each with ``ratio`` and ``error``; ``one``, of the setting "fast", the
+        seam over that at the same lines of the same picture drawn in one piece (``ratio``), and the most
+        gray levels that the two differ by (``differs``); ``glass``: ``pixels``, and ``pale``,
         the share that stays pale.
     """
     found: dict[str, Any] = {}
@@ -85,6 +88,7 @@ def joins(bench: SlideBench) -> dict[str, Any]:
             "seam": _seam([one.image for one in fields], step),
             "inside": _seam([one.image for one in fields], step, TILE // 2),
             "alone": _seam(alone, step),
+            "one": beside_one_piece(bench.model, fields, step) if bench.setting == "fast" else None,
             "glass": glass_stays(fields),
         }
     return found
@@ -120,6 +124,40 @@ def drawn_alone(bench: SlideBench, field: LargeField) -> Pixels:
         lonely = slide_on(bench.model, Parent(field.level, small, layout), number, bench.setting)
         picture[inside.slices] = lonely.read(field.level, Window.of_shape((TILE, TILE)))
     return picture
+
+
+def beside_one_piece(model: SlideModel, fields: Sequence[LargeField], step: int) -> dict[str, Any] | None:
+    """Compare tiles with the middle of fields drawn in one evaluation; None where no field has room."""
+    pairs = []
+    for field in fields:
+        side = min(field.image.shape[:2]) // TILE * TILE
+        corner = field.window.y0 + TILE // 2, field.window.x0 + TILE // 2
+        window = Window(corner[0], corner[0] + side - TILE, corner[1], corner[1] + side - TILE)
+        if window.height >= 2 * TILE:
+            tiles = field.image[window.relative_to(field.window).slices]
+            pairs.append((tiles, _in_one_piece(model, field, window)))
+    if not pairs:
+        return None
+    tiled, whole = (_seam(some, step, TILE // 2)["ratio"] for some in zip(*pairs, strict=True))
+    differs = max(int(np.abs(one.astype(np.int16) - other).max()) for one, other in pairs)
+    return {"ratio": tiled / whole, "differs": differs}
+
+
+def _in_one_piece(model: SlideModel, field: LargeField, window: Window) -> Pixels:
+    """Draw a window of a field from its parents, whatever the tiles, as the setting "fast" draws a tile."""
+    from napari_histosynth.slide.glass import blended, enlarged, glass_color, tissue_share
+    from napari_histosynth.slide.lattice import layout_around, pixels_around, places_around
+
+    slide, above, rim = field.slide, field.level + 2, model.margin // STEP
+    seen = window.grow(model.margin).coarsen(STEP)
+    tiles = {place: slide.tile(*place) for place in places_around(slide.size, above, seen)}
+    parent = pixels_around(slide.size, above, seen, tiles)
+    layout = layout_around(slide.size, slide.layout, above, seen)
+    share = tissue_share(parent, layout, glass_color(model.palette, slide.seed), rim)
+    if share is None:
+        return enlarged(parent, rim)
+    drawn = model.refine(field.level, slide.seed, window, parent, layout)
+    return blended(drawn, enlarged(parent, rim), share)
 
 
 def coherence(fields: Sequence[LargeField]) -> float:

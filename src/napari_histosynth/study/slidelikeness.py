@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.device import choose_device
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.paint.data import Field
+from napari_histosynth.paint.model import from_rgb
 from napari_histosynth.paint.segment import load_segmenter
-from napari_histosynth.study.features import WINDOW, Described, describe_by_network
+from napari_histosynth.study.features import STEP, WINDOW, Described
 from napari_histosynth.study.metrics import frechet_distance
 from napari_histosynth.study.slidematerial import MEASURED
 from napari_histosynth.study.two_sample import tell_apart
@@ -19,9 +22,12 @@ from napari_histosynth.study.two_sample import tell_apart
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from napari_histosynth.paint.unet import SegmentationNet
     from napari_histosynth.study.slidebench import SlideBench
 
     Pair = tuple[Sequence[Field], Sequence[Field]]
+
+_BATCH = 8
 
 
 def likeness(bench: SlideBench) -> dict[str, Any]:
@@ -58,7 +64,7 @@ def likeness(bench: SlideBench) -> dict[str, Any]:
                 "refined": [drawn[level][index] for index in held],
                 "enlarged": [plain[index] for index in held],
             }
-            vectors = {name: describe_by_network(segmenter.network, some) for name, some in sets.items()}
+            vectors = {name: describe(segmenter.network, some) for name, some in sets.items()}
             spread = np.maximum(vectors["real"].vectors.std(0), 1e-6)
             clouds = {name: Described(one.vectors / spread, one.place) for name, one in vectors.items()}
             groups = [one.group for one in real[level]]
@@ -111,6 +117,33 @@ def told_apart(bench: SlideBench) -> dict[str, Any]:
                 str(step): float(np.mean([one[step] for one in areas])) for step in sizes.steps
             }
     return found
+
+
+def describe(network: SegmentationNet, fields: Sequence[Field]) -> Described:
+    """Describe windows of squares of one size as :func:`.features.describe_by_network` does, in fp32.
+
+    On CPUs that do not multiply bf16 that is many times as fast.
+    """
+    device, stride = next(network.parameters()).device, network.stride
+    caught: list[torch.Tensor] = []
+    hook = network.down[-1].register_forward_hook(lambda module, given, features: caught.append(features))
+    vectors, place = [], []
+    try:
+        for start in range(0, len(fields), _BATCH):
+            caught.clear()
+            some = np.stack([one.image for one in fields[start : start + _BATCH]])
+            side = some.shape[1] // stride * stride
+            with torch.inference_mode():
+                network(from_rgb(np.ascontiguousarray(some[:, :side, :side]), device))
+            means = F.avg_pool2d(caught[0].float(), WINDOW // stride, STEP // stride)
+            each = means.permute(0, 2, 3, 1).cpu().numpy()
+            for number, one in enumerate(each):
+                vectors.append(one.reshape(-1, one.shape[-1]))
+                rows, cols = np.mgrid[: one.shape[0], : one.shape[1]].reshape(2, -1) * STEP
+                place.append(np.stack([np.full_like(rows, start + number), rows, cols], axis=1))
+    finally:
+        hook.remove()
+    return Described(np.concatenate(vectors), np.concatenate(place))
 
 
 def halves_of_slides(

@@ -54,6 +54,8 @@ class SlideBudget:
         Side in px of the slide whose cost is measured.
     tile : int
         Side in px of a square.
+    lattice : int
+        From one square of a level to the next, px: of every tile one, or of every second.
     apart : bool
         Whether cost is measured in a process of its own, whose memory holds nothing else.
     """
@@ -71,13 +73,23 @@ class SlideBudget:
     field: int = 768
     cost_side: int = 40_960
     tile: int = 224
+    lattice: int = TILE
     apart: bool = True
 
     def small(self) -> SlideBudget:
-        """Return the budget of a setting that takes many evaluations a tile."""
+        """Return the budget of a setting that takes many evaluations a tile.
+
+        Squares lie in every second row and column of tiles: those are drawn before their neighbors.
+        """
         return replace(
-            self, slides=max(2, self.slides // 3), tiles=max(2, self.tiles // 2), real=max(1, self.real // 2),
-            fields=1, field=min(self.field, 2 * TILE), places=max(1, self.places // 8),
+            self,
+            slides=max(2, self.slides // 3),
+            tiles=max(2, self.tiles // 2),
+            real=max(1, self.real // 2),
+            fields=1,
+            field=min(self.field, 2 * TILE),
+            places=max(1, self.places // 8),
+            lattice=2 * TILE,
         )  # fmt: skip
 
 
@@ -282,9 +294,9 @@ def load_slide_material(subject: SlideSubject, sizes: SlideBudget) -> SlideMater
     return found
 
 
-def corners(shape: tuple[int, ...], level: int, tile: int) -> list[tuple[int, int]]:
+def corners(shape: tuple[int, ...], level: int, tile: int, lattice: int = TILE) -> list[tuple[int, int]]:
     """Return where squares of a level may lie: one in each tile of the lattice, closer on level 6."""
-    step, inset = (tile // 2, 0) if level == LAYOUT_LEVEL else (TILE, INSET)
+    step, inset = (tile // 2, 0) if level == LAYOUT_LEVEL else (lattice, INSET)
     if tile + 2 * INSET > TILE:
         inset = 0
     rows, cols = (range(inset, side - tile + 1, step) for side in shape[:2])
@@ -301,9 +313,7 @@ def layout_share(layout: Pixels, level: int, corner: tuple[int, int], side: int)
 def _cut(
     slide: RealSlide, children: Sequence[Child], level: int, held_out: bool, sizes: SlideBudget
 ) -> list[Piece]:
-    turns = [
-        _squares(slide, child, number, level, held_out, sizes.tile) for number, child in enumerate(children)
-    ]
+    turns = [_squares(slide, child, number, level, held_out, sizes) for number, child in enumerate(children)]
     taken: list[Piece] = []
     while turns and len(taken) < sizes.real:
         for squares in list(turns):
@@ -316,12 +326,13 @@ def _cut(
 
 
 def _squares(
-    slide: RealSlide, child: Child, number: int, level: int, held_out: bool, tile: int
+    slide: RealSlide, child: Child, number: int, level: int, held_out: bool, sizes: SlideBudget
 ) -> Iterator[Piece]:
     """Yield the squares of a picture that hold tissue, in an order by chance that is always the same."""
     from napari_histosynth.slide.data import reduced
 
-    places = corners(child.image.shape, level, tile)
+    tile = sizes.tile
+    places = corners(child.image.shape, level, tile, sizes.lattice)
     parent: Parent | None = None
     for place in np.random.default_rng(number).permutation(len(places)):
         y, x = places[place]
