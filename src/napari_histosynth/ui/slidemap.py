@@ -17,8 +17,8 @@ from napari_histosynth.ui.slidelevels import FINER, SlideLevels
 
 Pixels = npt.NDArray[np.uint8]
 
-TINTS = {4: (255, 196, 0), 2: (255, 120, 0), 0: (0, 150, 70)}
-"""Color that a drawn tile of a level is tinted in; level 6 comes with the overview."""
+TINTS = {2: (255, 120, 0), 0: (0, 150, 70)}
+"""Color that a drawn tile of a level is tinted in; coarser ones come with the overview."""
 
 _TINT = 0.35
 _TALLEST = 220  # px

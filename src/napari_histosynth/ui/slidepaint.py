@@ -55,7 +55,7 @@ class PaintPanel(QWidget):
             "slide-field-side", "Side of the field", "How much of the middle of the view is sent"
         )
         for side in SIDES:
-            self.side.addItem(f"{side * UM_PER_PX / 1000:.2g} mm ({side:,} px)", side)
+            self.side.addItem(f"{side * UM_PER_PX / 1000:.2g} mm", side)
         self.side.setCurrentIndex(1)
         self.send = button(
             "Field to the canvas",
