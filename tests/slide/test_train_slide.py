@@ -169,3 +169,17 @@ def test_what_is_missing_is_one_sentence(config: Path, data: Path, tmp_path: Pat
     config.write_text(CONFIG.replace("crop = 32", "crop = 33"))
     with pytest.raises(TrainingError, match="multiples of 4 px, not 33"):
         prepare_slide(read_slide_config(config), data, _silent)
+
+
+def test_the_diffusion_is_trained_beside_a_refiner_that_is_kept(
+    config: Path, data: Path, tmp_path: Path, slide_folder: Path
+) -> None:
+    pytest.importorskip("diffusers")
+    start = f'setting = "diffusion"\nstart = "{slide_folder}"\ndiffusion = {{ widths = [16, 16, 16] }}\n'
+    config.write_text(CONFIG.replace("[model]\n", f"[model]\n{start}").replace("steps = 2\n", "steps = 1\n"))
+    out = train_slide(config, data, tmp_path / "run", device="cpu", say=_silent)
+    model, before = load_slide_model(out, device="cpu"), load_slide_model(slide_folder, device="cpu")
+    assert model.diffusion
+    kept = zip(model.refiner.parameters(), before.refiner.parameters(), strict=True)
+    assert all((one == other).all() for one, other in kept)
+    assert np.array_equal(model.palette.mean, before.palette.mean)
