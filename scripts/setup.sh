@@ -112,7 +112,7 @@ prepare_environment() {
     fi
     rm -f "$STAMP"
     say "installing napari-histosynth and its tools into .venv (minutes the first time: torch is large)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test]' ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[all,test]' ||
         fail "pip could not install the package for the reason above; mend that and run the same command again"
     fingerprint >"$STAMP"
     say "done"
