@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -156,16 +156,14 @@ class SlideBench:
     def refined(self) -> dict[int, list[Pixels]]:
         """The same squares drawn from their real parents, by level."""
         return {
-            level: self._kept(f"refined-{level}", lambda level=level: self._refined(level, FIRST))
-            for level in MEASURED
+            level: self._kept(f"refined-{level}", partial(self._refined, level, FIRST)) for level in MEASURED
         }
 
     @cached_property
     def again(self) -> dict[int, list[Pixels]]:
         """Those of slides held out, with other noise."""
         return {
-            level: self._kept(f"again-{level}", lambda level=level: self._refined(level, SECOND))
-            for level in MEASURED
+            level: self._kept(f"again-{level}", partial(self._refined, level, SECOND)) for level in MEASURED
         }
 
     @cached_property
@@ -245,7 +243,7 @@ class SlideBench:
         for level in MEASURED:
             lacking = self.sizes.tiles - len(taken[level])
             found = (taken[level] + spare[level][:lacking]) or [self._middle(slide, level)]
-            taken[level] = self._kept(f"whole-{seed}-{level}", lambda found=found: found)
+            taken[level] = self._kept(f"whole-{seed}-{level}", partial(list, found))
         return taken
 
     def _places(self, slide: Slide, rng: np.random.Generator) -> list[tuple[int, int]]:

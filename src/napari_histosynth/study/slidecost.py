@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -201,5 +201,5 @@ def _memory() -> float | None:
         import resource
     except ImportError:  # Windows
         return None
-    most = cast("int", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most * (1 if sys.platform == "darwin" else 1024) * 1e-6

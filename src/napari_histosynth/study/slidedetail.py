@@ -80,7 +80,7 @@ def apart(pictures: Sequence[Pixels], others: Sequence[Pixels]) -> float:
 
 def _fine(rgb: Pixels) -> Floats:
     gray = rgb.mean(2, dtype=np.float32)
-    return gray - _blurred(gray, _FINE)
+    return np.asarray(gray - _blurred(gray, _FINE), np.float32)
 
 
 def _blurred(gray: Floats, sigma: float) -> Floats:

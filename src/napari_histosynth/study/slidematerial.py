@@ -94,7 +94,7 @@ class SlideBudget:
 
 
 BUDGETS = {
-    "quick": SlideBudget(4, 5, 4, (100,), 400, 1, 20, 2, 24),
+    "quick": SlideBudget(4, 5, 4, (80,), 400, 1, 20, 2, 24),
     "full": SlideBudget(12, 8, 10, (100, 300), 1000, 3, 40, 6, 80),
 }
 """Budgets by name: some 5 and 30 minutes on one CPU core."""
