@@ -95,8 +95,8 @@ def test_every_part_is_measured_at_every_level(report: tuple[SlideReport, Path])
         assert fast["joins"][level]["seam"]["ratio"] > 0
         assert 0 < fast["detail"][level]["noise"]["seeds"] <= 1.01
         assert fast["detail"][level]["noise"]["neighbors"] == pytest.approx(1, abs=0.1)
-    # 2,048 px are one tile of levels 6, 4 and 2 and at most 64 of level 0
-    assert 3 <= fast["cost"]["evaluations"] <= 67
+    # 2,048 px are one tile of levels 6 and 4, four of level 2 and 64 of level 0, fewer where there is glass
+    assert 3 <= fast["cost"]["evaluations"] <= 1 + 1 + 4 + 64
     assert fast["cost"]["memory_mb"] is None or fast["cost"]["memory_mb"] > 50
     written = json.loads((out / "results.json").read_text())
     assert written["metrics"] == found.metrics()
