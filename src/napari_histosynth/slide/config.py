@@ -18,7 +18,7 @@ class SlideModelSection(Section):
     setting: Literal["fast", "diffusion"] = "fast"  # which of the two networks of a model is trained
     preset: Literal["compact"] = "compact"
     scheme: Literal["slide-layout"] = "slide-layout"
-    um_per_px: Literal[0.5] = 0.5
+    um_per_px: float = Field(0.5, ge=0.5, le=0.5)  # of full magnification
     architecture: dict[str, Any] = Field(default_factory=dict)  # of the refiner
     diffusion: dict[str, Any] = Field(default_factory=dict)  # of the diffusion U-Net
     start: str = ""  # a model whose weights to begin with, and whose other network is kept
