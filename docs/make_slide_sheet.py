@@ -82,7 +82,8 @@ def main() -> None:
         print(f"{kind}, seed {seed}: {slide.evaluations} evaluations")
     sheet.save(given.output, quality=88)
     if given.card is not None:
-        sheet.save(given.card)
+        size = 2 * sheet.width // 3, 2 * sheet.height // 3
+        sheet.resize(size, Image.Resampling.LANCZOS).quantize(200, dither=0).save(given.card, optimize=True)
     print(given.output)
 
 

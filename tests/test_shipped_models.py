@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import read_image, read_labels
 from napari_histosynth.paint.canvas import Canvas
@@ -16,6 +19,9 @@ from napari_histosynth.paint.model import PaintModel, load_model
 from napari_histosynth.paint.regions import glands_of
 from napari_histosynth.paint.render import render_labels
 from napari_histosynth.paint.segment import load_segmenter
+from napari_histosynth.slide.levels import TILE
+from napari_histosynth.slide.model import load_slide_model
+from napari_histosynth.slide.pyramid import Slide
 from napari_histosynth.stain.model import load_stain_model
 from napari_histosynth.zoo import ModelFolder, check_places
 
@@ -35,7 +41,12 @@ def test_every_shipped_model_is_whole(repository: Path) -> None:
     assert folders
     total = 0
     for folder in folders:
-        load = {"shi-gan": load_model, "segmenter": load_segmenter, "stain": load_stain_model}
+        load: dict[str, Callable[..., Any]] = {
+            "shi-gan": load_model,
+            "segmenter": load_segmenter,
+            "stain": load_stain_model,
+            "slide": load_slide_model,
+        }
         loaded = load[ModelFolder(folder).card.system](folder, device="cpu")
         check_places(ModelFolder(folder))
         size = (folder / "weights.safetensors").stat().st_size
@@ -92,7 +103,6 @@ def test_the_model_of_ten_classes_draws_every_example_in_them(name: str) -> None
 def test_windows_join_in_the_precision_that_is_used(model: PaintModel, labels: np.ndarray) -> None:
     canvas = Canvas(model, labels, seed=1)
     whole = canvas.render()
-    from napari_histosynth.core.tiles import Window
 
     for window in (Window(3, 100, 7, 201), Window(101, 256, 33, 34), Window(0, 256, 255, 256)):
         part = canvas.render(window).astype(int)
@@ -165,3 +175,18 @@ def test_the_look_of_a_picture_of_another_scale_is_taken(model: PaintModel, labe
         latent = latent_of_picture(double, model.um_per_px / 2, model)
         drawn = Canvas(model, labels, latent=latent, seed=0).render()
         assert np.abs(drawn.mean(axis=(0, 1)) - slide.mean(axis=(0, 1))).max() < 12
+
+
+def test_a_shipped_slide_shows_tissue_on_glass_in_the_colors_of_h_and_e() -> None:
+    layout = np.zeros((128, 128), np.uint8)
+    layout[32:96, 32:96] = get_scheme("slide-layout").index_of("mucosa")
+    slide = Slide(load_slide_model("colon-slide", device="cpu"), 5, 128 * 64, layout=layout)
+    middle = slide.read(4, Window(192, 320, 192, 320)).astype(float)  # mucosa alone
+    corner = slide.tile(2, 0, 0).astype(float)  # glass alone
+    assert corner.min() > 215
+    assert middle.mean() < 200
+    assert middle[..., 1].mean() < min(middle[..., 0].mean(), middle[..., 2].mean())
+    assert middle.std((0, 1)).mean() > 12  # nuclei and stroma, not one color
+    fine = slide.tile(0, 16, 16).astype(float)
+    assert fine.shape == (TILE, TILE, 3)
+    assert np.abs(np.diff(fine, axis=1)).mean() > 2

@@ -123,6 +123,9 @@ def test_a_place_is_moved_along_the_pattern_until_it_tells_its_grade_and_no_fart
     np.testing.assert_allclose(moved.style, [4.8, 3.0, 7.2], atol=1e-6)
     np.testing.assert_allclose(told_in_full(moved, tells, pattern).style, moved.style, atol=1e-6)
     np.testing.assert_allclose(told_in_full(place, tells, pattern, 0.5).style, [2.6, 3.0, 6.1], atol=1e-6)
+    twice = told_in_full(place, tells, pattern, 2.0)
+    assert place.grade is not None
+    assert float(twice.style @ tells[:-1] + tells[-1]) == pytest.approx(2 * place.grade - 0.5, abs=1e-5)
     plain = anchor_of("mine", [[0.4, 3.0, 5.0]])
     assert told_in_full(plain, tells, pattern) is plain
 

@@ -67,7 +67,10 @@ def build(
     told: Annotated[
         float,
         typer.Option(
-            min=0, max=1, help="How far named grades are moved: 0, means of patients; 1, until they tell it."
+            min=0,
+            max=2,
+            help="How far named grades are moved: 0, means of patients; 1, until they tell it; 2, until they "
+            "tell what lies twice as far from the middle of the scale.",
         ),
     ] = 1.0,
     neighbors: Annotated[

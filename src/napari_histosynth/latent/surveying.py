@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
     from napari_histosynth.zoo import ModelFolder
 
+#: Of the scale of grades.
+MIDDLE = 0.5
 #: Most points of a map: so many that it stays small and t-SNE quick.
 MOST_POINTS = 2000
 #: Pixels a side above which a picture is cut into windows: a map has a point for each.
@@ -87,7 +89,7 @@ class Survey:
         tells : ndarray, optional
             float32 (d + 1,), how the model's latents tell the grade, as training ships it: weights and level.
         share : float
-            How much of what is missing to telling their grade places are moved by; see :func:`told_in_full`.
+            How far places are moved until they tell their grade, and beyond; see :func:`told_in_full`.
 
         Returns
         -------
@@ -206,12 +208,14 @@ def told_in_full(
     pattern : ndarray
         float64 (d,), the direction; see :func:`grade_pattern`.
     share : float
-        How much of what is missing: 0 leaves it where it is, 1 lets it tell exactly what its grade counts.
+        How much of what is missing: 0 leaves it where it is, 1 lets it tell exactly what its grade counts;
+        2 lets it tell what lies twice as far from the middle of the scale, for generators that change little.
     """
     if place.grade is None:
         return place
     weights, level = tells[:-1].astype(np.float64), float(tells[-1])
-    missing = share * (place.grade - (place.style @ weights + level))
+    aim = MIDDLE + max(share, 1.0) * (place.grade - MIDDLE)
+    missing = min(share, 1.0) * (aim - (place.style @ weights + level))
     gain = float(pattern @ weights)
     style = place.style + missing * pattern / (gain if abs(gain) > 1e-12 else 1.0)
     return replace(place, style=np.asarray(style, np.float32))
