@@ -81,7 +81,7 @@ def test_the_commands_for_the_shell_run_in_their_order(workplace: Path) -> None:
 def test_every_command_and_option_on_a_page_exists(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in commands(page):
         words = [word for word in arguments if not word.startswith("-")]
-        depth = 2 if words[0] in ("models", "train", "evaluate", "anchors", "atlas") else 1
+        depth = 2 if words[0] in ("models", "train", "evaluate", "anchors", "atlas", "slide") else 1
         capsys.readouterr()
         run([*words[:depth], "--help"])
         shown = capsys.readouterr().out
@@ -152,6 +152,17 @@ def test_the_guide_to_training_stains_names_every_key() -> None:
     sections = [PicturesSection, *(StainConfig.model_fields[name].annotation for name in parts)]
     keys = {key for section in sections for key in section.model_fields}  # type: ignore[union-attr]
     assert keys - shown - {"first", "second"} == set()
+
+
+def test_the_guide_to_training_on_slides_names_every_key() -> None:
+    from napari_histosynth.slide.config import SlideConfig
+
+    page = (REPOSITORY / "docs/slide-training.md").read_text()
+    shown = set(re.findall(r"`(\w+)`", page))
+    parts = ("model", "data", "loss", "optimizer", "discriminator")
+    sections = [SlideConfig.model_fields[name].annotation for name in parts]
+    keys = {key for section in sections for key in section.model_fields}  # type: ignore[union-attr]
+    assert keys - shown == set()
 
 
 def test_the_python_of_the_guide_to_looks_runs(workplace: Path) -> None:
