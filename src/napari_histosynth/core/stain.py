@@ -45,6 +45,19 @@ def optical_density(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return np.asarray(table[rgb], np.float32)
 
 
+def hematoxylin_weights(densities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return what makes an amount of hematoxylin of a density above glass, (3,): 1 is the color of nuclei.
+
+    Parameters
+    ----------
+    densities : ndarray
+        (3, 3) or (2, 3), of hematoxylin and eosin, and of glass, which does not matter.
+    """
+    colors = densities[:2].T
+    ridge = 0.02 * np.eye(2)  # holds where both stains are nearly one color
+    return np.asarray(np.linalg.solve(colors.T @ colors + ridge, colors.T)[0])
+
+
 def check_he(rgb: npt.NDArray[np.uint8], least: int = 1) -> None:
     """Check that a picture is one that a look can be read from.
 

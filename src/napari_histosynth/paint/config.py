@@ -97,9 +97,7 @@ class DiscriminatorSection(Section):
     fine_widths: tuple[int, ...] = (24, 32, 48)
     fine_crop: int = 64
     instance_norm: tuple[bool, bool] = (True, False)
-    ahead: int = Field(
-        0, ge=0
-    )  # steps that they learn alone, where a run starts from a model that draws well
+    ahead: int = Field(0, ge=0)  # steps that they learn alone, for runs that start from a good model
     grade: bool = False  # told the grade beside the labels; needs data.grades
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_histosynth.core.stain import TYPICAL
+from napari_histosynth.core.stain import STAIN_SIZE, TYPICAL, hematoxylin_weights
 from napari_histosynth.paint.restain import to_typical
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Signs(nn.Module):
         stains: Sequence[npt.NDArray[np.float32]] | None = None,
     ) -> None:
         super().__init__()
-        told = torch.tensor([float("epithelium" in name and "non" not in name) for name in scheme.names])
+        told = torch.tensor([float(name.startswith("epithelium")) for name in scheme.names])
         self.register_buffer("told", told)
         change, spread = self._learned(fields, grades, stains)
         self.register_buffer("change", change)
@@ -143,7 +143,7 @@ class Signs(nn.Module):
         epithelium = self.epithelium(lesson.asked)
         found = []
         for chosen in (pairs.low, pairs.high):
-            stain = lesson.latent[chosen, -9:] if "stain" in lesson.batch else None
+            stain = lesson.latent[chosen, -STAIN_SIZE:] if "stain" in lesson.batch else None
             found.append(signs_of(lesson.drawn[chosen], stain, epithelium[chosen]))
         (low, share), (high, _) = found
         wanted = self.change * (pairs.grade_high - pairs.grade_low)[:, None]
@@ -202,9 +202,7 @@ def _blurred(x: Tensor) -> Tensor:
 def _unmixing(device: str) -> tuple[Tensor, Tensor]:
     """Return what makes hematoxylin of a typical density, and the density of glass; (3,) each."""
     densities = np.maximum(TYPICAL, 0.02).reshape(3, 3).astype(np.float64)
-    colors = densities[:2].T
-    unmix = np.linalg.solve(colors.T @ colors + 0.02 * np.eye(2), colors.T)[0]
     return (
-        torch.tensor(unmix, dtype=torch.float32, device=device),
+        torch.tensor(hematoxylin_weights(densities), dtype=torch.float32, device=device),
         torch.tensor(densities[2], dtype=torch.float32, device=device),
     )

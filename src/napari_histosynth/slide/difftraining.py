@@ -30,6 +30,7 @@ from napari_histosynth.slide.diffusion import (
 from napari_histosynth.slide.levels import DRAWN, STEP
 from napari_histosynth.slide.network import STEPS, enlarged
 from napari_histosynth.slide.outpaint import OVERLAP
+from napari_histosynth.slide.training import SHOWN, pair_tensors
 from napari_histosynth.slide.unets import build_scheduler, noised
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 #: Norm that gradients are clipped at.
 CLIPPED_AT = 1.0
-#: Crops on a sheet of samples.
-SHOWN = 8
 
 _MEASURED = 16  # batches that tell how far children are from their enlarged parents
 _LEAST_SPREAD = 0.02
@@ -134,7 +133,7 @@ class DiffusionTraining:
         for group in self.optimizers["diffusion"].param_groups:
             group["lr"] = rate
         device = fabric.device
-        image, parent, layout, taken = _tensors(batch, device)
+        image, parent, layout, taken = pair_tensors(batch, device)
         mask = torch.from_numpy(batch["mask"].astype(np.float32))[:, None].to(device)
         picture = (image - self.network.base_of(parent)) / self.network.spread_of(taken)
         # one timestep of each part of the range: batches differ less
@@ -193,7 +192,7 @@ class DiffusionTraining:
         """Return how far children are from their enlarged parents, by step: a root mean square."""
         squares, counts = torch.zeros(STEPS), torch.zeros(STEPS)
         for number in range(_MEASURED):
-            image, parent, _, taken = _tensors(self.sampler.batch(number), "cpu")
+            image, parent, _, taken = pair_tensors(self.sampler.batch(number), "cpu")
             away = (image - self.network.base_of(parent)).square().mean((1, 2, 3))
             squares.index_add_(0, taken, away)
             counts.index_add_(0, taken, torch.ones(len(away)))
@@ -229,12 +228,3 @@ def known_mask(rng: np.random.Generator, side: int) -> Any:
     rim = min(OVERLAP, side // 4 // STEP * STEP)
     sizes = [rim, side - 2 * rim, rim]
     return np.repeat(np.repeat(finished, sizes, axis=0), sizes, axis=1)
-
-
-def _tensors(batch: Mapping[str, Any], device: torch.device | str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return (
-        from_rgb(batch["image"], device),
-        from_rgb(batch["parent"], device),
-        torch.from_numpy(batch["layout"]).to(device),
-        torch.from_numpy(batch["step"]).to(device),
-    )

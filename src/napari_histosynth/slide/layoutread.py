@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_histosynth.core.stain import SPREAD, TYPICAL, check_he, optical_density, read_stain
+from napari_histosynth.core.stain import (
+    SPREAD,
+    TYPICAL,
+    check_he,
+    hematoxylin_weights,
+    optical_density,
+    read_stain,
+)
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 
 if TYPE_CHECKING:
@@ -118,9 +125,7 @@ def _hematoxylin_of(
     above: npt.NDArray[np.float32], stain: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Return how much hematoxylin densities above glass hold, (y, x): 1 is the stain's color of nuclei."""
-    colors = stain[:2].T.astype(np.float64)
-    ridge = 0.02 * np.eye(2)  # holds where both stains are nearly one color
-    unmix = np.linalg.solve(colors.T @ colors + ridge, colors.T)[0].astype(np.float32)
+    unmix = hematoxylin_weights(stain.astype(np.float64)).astype(np.float32)
     return np.asarray(np.maximum((above * unmix).sum(2), 0), np.float32)
 
 

@@ -96,9 +96,7 @@ class Refiner(nn.Module):
         Tensor
             (n, 3, h - 2 margin, w - 2 margin), about [-1, 1]; averaged over 4 x 4 pixels it is the parent.
         """
-        picture, lost = self.draw(parent, layout, step, noise, doubt)
-        # the same for all pixels of one of the parent's: anything smoother would look beyond the window
-        return picture + F.interpolate(lost, scale_factor=float(STEP), mode="nearest")
+        return given_back(*self.draw(parent, layout, step, noise, doubt))
 
     def draw(
         self,
@@ -131,6 +129,14 @@ class Refiner(nn.Module):
         picture = large[:, :3, margin:-margin, margin:-margin] + REACH * drawn
         rim = margin // STEP
         return picture, parent[..., rim:-rim, rim:-rim].float() - F.avg_pool2d(picture, STEP)
+
+
+def given_back(picture: Tensor, lost: Tensor) -> Tensor:
+    """Give pictures what they lost of their parents' colors, both as :meth:`Refiner.draw` returns them.
+
+    The same for all pixels of one of the parent's: anything smoother would look beyond the window.
+    """
+    return picture + F.interpolate(lost, scale_factor=float(STEP), mode="nearest")
 
 
 def enlarged(picture: Tensor) -> Tensor:

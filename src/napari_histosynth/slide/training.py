@@ -17,8 +17,7 @@ from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.model import from_rgb, to_rgb
 from napari_histosynth.paint.texture import texture_loss
 from napari_histosynth.slide.data import palette_pictures
-from napari_histosynth.slide.levels import STEP
-from napari_histosynth.slide.network import LAYOUT_CLASSES, STEPS, build_refiner, enlarged
+from napari_histosynth.slide.network import LAYOUT_CLASSES, STEPS, build_refiner, enlarged, given_back
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -91,12 +90,12 @@ class SlideTraining:
     def step(self, batch: Mapping[str, Any], step: int, fabric: Fabric) -> dict[str, float]:
         """Update the discriminators, then the refiner, once."""
         self._set_rates(step)
-        image, parent, layout, taken = _tensors(batch, fabric.device)
+        image, parent, layout, taken = pair_tensors(batch, fabric.device)
         weights, n = self.config.loss, len(image)
         with fabric.autocast():
             doubt = 2 * self.config.data.doubt * torch.rand(n, 1, 1, 1, device=image.device)
             drawn, lost = self.refiner.draw(parent, layout, taken, doubt=doubt * torch.randn_like(parent))
-            drawn = drawn + F.interpolate(lost, scale_factor=float(STEP), mode="nearest")
+            drawn = given_back(drawn, lost)
             coherence = lost.abs().mean()
             known = self._known(parent, layout, taken)
             pair = torch.cat([known, known])
@@ -139,7 +138,7 @@ class SlideTraining:
         while any(wanted.values()) and number < 50 * SHOWN:
             batch = self.shown.batch(number)
             number += 1
-            image, parent, layout, taken = _tensors(batch, fabric.device)
+            image, parent, layout, taken = pair_tensors(batch, fabric.device)
             for i, one in enumerate(batch["step"]):
                 if not wanted[int(one)]:
                     continue
@@ -189,7 +188,10 @@ class SlideTraining:
                 module.train(not still)
 
 
-def _tensors(batch: Mapping[str, Any], device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def pair_tensors(
+    batch: Mapping[str, Any], device: torch.device | str
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return the crops, parents, layouts and steps of a batch as networks take them."""
     return (
         from_rgb(batch["image"], device),
         from_rgb(batch["parent"], device),

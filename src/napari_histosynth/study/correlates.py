@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_histosynth.core.stain import SPREAD, TYPICAL, optical_density, read_stain
+from napari_histosynth.core.stain import SPREAD, TYPICAL, hematoxylin_weights, optical_density, read_stain
 from napari_histosynth.paint.labels import nuclei_mask, part_nuclei
 
 if TYPE_CHECKING:
@@ -105,8 +105,5 @@ def nuclear_areas(nuclei: npt.NDArray[np.bool_], um_per_px: float) -> npt.NDArra
 def hematoxylin_of(rgb: npt.NDArray[np.uint8], stain: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return how much hematoxylin each pixel holds, float32 (y, x): 1 is the stain's own color of nuclei."""
     densities = np.maximum(stain * SPREAD + TYPICAL, 0.02).reshape(3, 3)
-    colors = densities[:2].T
-    ridge = 0.02 * np.eye(2)  # holds where both stains are nearly one color
-    unmix = np.linalg.solve(colors.T @ colors + ridge, colors.T)
     above = optical_density(rgb) - densities[2].astype(np.float32)
-    return np.asarray(np.maximum(above @ unmix[0].astype(np.float32), 0), np.float32)
+    return np.asarray(np.maximum(above @ hematoxylin_weights(densities).astype(np.float32), 0), np.float32)
