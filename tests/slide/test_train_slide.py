@@ -12,7 +12,7 @@ from PIL import Image
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.core.training import LoopSettings, make_fabric
 from napari_histosynth.slide.config import read_slide_config
-from napari_histosynth.slide.data import PairSampler, load_slides, palette_pictures, reduced
+from napari_histosynth.slide.data import Child, PairSampler, load_slides, palette_pictures, reduced
 from napari_histosynth.slide.fit import prepare_slide, train_slide
 from napari_histosynth.slide.levels import STEP
 from napari_histosynth.slide.model import load_slide_model
@@ -113,6 +113,49 @@ def test_a_step_gives_the_same_pairs_and_parents_are_children_reduced(config: Pa
     np.testing.assert_allclose(first["layout"].sum(1), 1, atol=0.02)
     for image, parent in zip(first["image"], first["parent"], strict=True):
         assert np.array_equal(reduced(image), parent[5:-5, 5:-5])
+
+
+def test_parents_that_are_drawn_cover_those_that_are_not(config: Path, data: Path) -> None:
+    config.write_text(CONFIG.replace("[data]", "[data]\nchain = 0.5"))
+    wanted = read_slide_config(config)
+    sampler = PairSampler(wanted, load_slides(data, wanted)[1], margin=4, stride=16)
+    assert (sampler.parent, sampler.drawn, sampler.rim) == (10, 16, 3)
+    batches = [sampler.batch(step) for step in range(20)]
+    chained = [batch for batch in batches if "chained" in batch]
+    assert chained
+    for batch in chained:
+        assert list(batch["chained"]) == [1], "half of two"
+        assert batch["step"][1] > 0, "the coarsest parents are sketches"
+        assert batch["above"].shape == (1, 6, 6, 3)
+        assert batch["layout_above"].shape == (1, 5, 6, 6)
+        # 6 px above are 24 of the parent's; those from 4 + 3 on are the crop's, 1 of whose 10 is margin
+        parent, above = batch["parent"][1].astype(float), batch["above"][0].astype(float)
+        inside = parent[1:9, 1:9].reshape(2, 4, 2, 4, 3).mean((1, 3))
+        assert np.abs(inside - above[2:4, 2:4]).max() < 1.01, "each was rounded"
+    untouched = sampler.batch(0)["image"][0]
+    plain = PairSampler(read_slide_config(_without_chain(config)), load_slides(data, wanted)[1], margin=4)
+    assert np.array_equal(plain.batch(0)["image"][0], untouched)
+
+
+def _without_chain(config: Path) -> Path:
+    config.write_text(CONFIG)
+    return config
+
+
+def test_a_step_on_parents_of_its_own_teaches_to_lose_nothing_of_them(config: Path, data: Path) -> None:
+    config.write_text(CONFIG.replace("[data]", "[data]\nchain = 1.0\nsteps = [0.0, 0.0, 0.0, 1.0]"))
+    wanted = read_slide_config(config)
+    rng = np.random.default_rng(5)
+    image = np.repeat(np.repeat(rng.integers(0, 200, (58, 58, 3), np.uint8), 16, 0), 16, 1)
+    child = Child("large", 3, image, np.full((232, 232, 5), 51, np.uint8))
+    training = prepare_slide(wanted, data, _silent)
+    training.sampler = PairSampler(wanted, [child], training.refiner.margin, training.refiner.stride)
+    batch = training.batch(0)
+    assert list(batch["chained"]) == [0, 1]
+    losses = training.step(batch, 0, make_fabric(LoopSettings(1, device="cpu", precision="32-true")))
+    assert losses["features"] == 0, "no real crop has such a parent"
+    assert losses["coherence"] > 0
+    assert losses["adversarial"] > 0
 
 
 def test_all_steps_are_sampled_and_white_patches_are_not(config: Path, data: Path) -> None:

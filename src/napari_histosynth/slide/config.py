@@ -34,6 +34,7 @@ class SlideDataSection(Section):
     steps: tuple[float, float, float, float] = (0.15, 0.25, 0.3, 0.3)  # chances of steps, coarse to fine
     jitter: float = Field(0.06, ge=0)  # of the density of the stain, a share
     doubt: float = Field(0.02, ge=0)  # noise on what parents say at most, a share of the range
+    chain: float = Field(0.0, ge=0, le=1)  # share of crops whose parents the network draws itself
 
 
 class SlideLossSection(Section):

@@ -114,9 +114,21 @@ class PairSampler:
         What to crop from.
     margin : int
         Pixels beyond each side of a crop of which the parent and the layout are given; a multiple of 4.
+    stride : int
+        Sides of what the network draws are multiples of this.
+
+    Attributes
+    ----------
+    parent : int
+        Pixels a side of the parent of a crop with its margin.
+    drawn, rim : int
+        Pixels a side of one that the network draws itself, a multiple of the stride, and where in it
+        the parent begins.
     """
 
-    def __init__(self, config: SlideConfig, children: Sequence[Child], margin: int) -> None:
+    def __init__(
+        self, config: SlideConfig, children: Sequence[Child], margin: int, stride: int = STEP
+    ) -> None:
         self.config, self.margin, self.crop = config, margin, config.loop.crop
         if self.crop % STEP or margin % STEP:
             raise TrainingError(f"Crops of slides are multiples of {STEP} px, not {self.crop}.")
@@ -125,6 +137,11 @@ class PairSampler:
         for child in children:
             if 3 * min(child.image.shape[:2]) >= reach + 3 * STEP:  # mirrored, it is large enough
                 self.children[child.step].append(_padded(child, reach))
+        self.parent = reach // STEP
+        self.drawn = -(-self.parent // stride) * stride
+        self.rim = (self.drawn - self.parent) // 2
+        self.wide = STEP * (self.drawn + 2 * margin)
+        self.chained = round(config.data.chain * config.loop.batch)
         chances = np.array(
             [share * bool(some) for share, some in zip(config.data.steps, self.children, strict=True)]
         )
@@ -144,41 +161,69 @@ class PairSampler:
         dict
             ``image`` uint8 (n, crop, crop, 3); ``parent`` uint8 (n, p, p, 3) and ``layout`` float32
             (n, 5, p, p), p = (crop + 2 margin) / 4; ``step`` int64 (n,), 0 for level 6 to 3 for level 0.
+            Of those whose parents the network has to draw itself, ``chained`` int64 (m,) says which they are,
+            ``above`` uint8 (m, q, q, 3) and ``layout_above`` float32 (m, 5, q, q), q = (drawn + 2 margin) / 4,
+            what from.
         """
         rng = np.random.default_rng((self.config.loop.seed, step))
         images, parents, layouts, steps = [], [], [], []
-        for _ in range(self.config.loop.batch):
+        above, layouts_above, chained = [], [], []
+        n, inner = self.config.loop.batch, slice(self.margin, -self.margin or None)
+        for index in range(n):
             taken = int(rng.choice(len(self._chances), p=self._chances))
-            image, layout = self._crop(rng, taken)
+            image, layout = self._crop(rng, taken, wide=index >= n - self.chained)
             turns, flip = int(rng.integers(4)), bool(rng.integers(2))
             image = turned(scale_density(image, draw_density(rng, self.config.data.jitter)), turns, flip)
-            inner = slice(self.margin, -self.margin or None)
+            layout = turned(layout, turns, flip)
+            if len(image) == self.wide:
+                chained.append(index)
+                above.append(reduced(image, STEP * STEP))
+                layouts_above.append(_planes(reduced(layout)))
+                part = slice(self.margin + self.rim, self.margin + self.rim + self.parent)
+                layout = layout[part, part]
+                part = slice(STEP * part.start, STEP * part.stop)
+                image = image[part, part]
             images.append(image[inner, inner])
             parents.append(reduced(image))
-            layouts.append(np.moveaxis(turned(layout, turns, flip), 2, 0).astype(np.float32) / 255)
+            layouts.append(_planes(layout))
             steps.append(taken)
-        return {
+        batch: dict[str, npt.NDArray[Any]] = {
             "image": np.stack(images),
             "parent": np.stack(parents),
             "layout": np.stack(layouts),
             "step": np.array(steps, np.int64),
         }
+        if chained:
+            batch["chained"] = np.array(chained, np.int64)
+            batch["above"], batch["layout_above"] = np.stack(above), np.stack(layouts_above)
+        return batch
 
     def _crop(
-        self, rng: np.random.Generator, step: int
+        self, rng: np.random.Generator, step: int, *, wide: bool
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return a crop with its margin, and the layout on the lattice of its parent."""
+        """Return a crop with its margin, and the layout on the lattice of its parent.
+
+        If it is to be wide, it is so wide that its parent can be drawn: where there is so much, and something
+        was drawn before (the coarsest parents are sketches).
+        """
         some, areas = self.children[step], self._areas[step]
-        reach = self.crop + 2 * self.margin
         for _ in range(_TRIES):
             child = some[int(rng.choice(len(some), p=areas / areas.sum()))]
+            fits = wide and step > 0 and min(child.image.shape[:2]) >= self.wide
+            reach = self.wide if fits else self.crop + 2 * self.margin
             y, x = (STEP * int(rng.integers((side - reach) // STEP + 1)) for side in child.image.shape[:2])
             image = child.image[y : y + reach, x : x + reach]
-            middle = image[self.margin : self.margin + self.crop, self.margin : self.margin + self.crop]
+            rim = (reach - self.crop) // 2
+            middle = image[rim : rim + self.crop, rim : rim + self.crop]
             if (middle[::4, ::4].mean(2) < _GLASS).mean() > _TISSUE:  # white patches are not drawn
                 break
         part = slice(y // STEP, (y + reach) // STEP), slice(x // STEP, (x + reach) // STEP)
         return image, child.layout[part]
+
+
+def _planes(layout: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return class fractions, uint8 (y, x, 5), as networks take them, float32 (5, y, x)."""
+    return np.moveaxis(layout, 2, 0).astype(np.float32) / 255
 
 
 def _padded(child: Child, reach: int) -> Child:

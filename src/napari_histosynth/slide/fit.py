@@ -85,11 +85,11 @@ def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = 
     kept = find_model(config.model.start).read_tensors() if config.model.start else {}
     diffusion = config.model.setting == "diffusion"
     if diffusion:
-        margin = MARGIN
+        sampler = PairSampler(config, children, margin := MARGIN)
     else:
         with torch.device("meta"):  # only asked for its measures
-            margin = build_refiner(config.model.preset, **config.model.architecture).margin
-    sampler = PairSampler(config, children, margin)
+            refiner = build_refiner(config.model.preset, **config.model.architecture)
+        sampler = PairSampler(config, children, margin := refiner.margin, refiner.stride)
     shown = sampler
     if config.data.held_out:
         shown = PairSampler(config, load_slides(data, config, held_out=True)[1], margin)

@@ -17,9 +17,11 @@ from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.model import from_rgb, to_rgb
 from napari_histosynth.paint.texture import texture_loss
 from napari_histosynth.slide.data import palette_pictures
+from napari_histosynth.slide.levels import STEP
 from napari_histosynth.slide.network import LAYOUT_CLASSES, STEPS, build_refiner, enlarged, given_back
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from lightning_fabric import Fabric
 
     from napari_histosynth.slide.config import SlideConfig
@@ -92,12 +94,16 @@ class SlideTraining:
         self._set_rates(step)
         image, parent, layout, taken = pair_tensors(batch, fabric.device)
         weights, n = self.config.loss, len(image)
+        own = batch.get("chained", np.zeros(0, np.int64))
+        paired = [index for index in range(n) if index not in own]
         with fabric.autocast():
+            if len(own):
+                parent[own] = self._drawn_parents(batch, taken[own] - 1)
             doubt = 2 * self.config.data.doubt * torch.rand(n, 1, 1, 1, device=image.device)
             drawn, lost = self.refiner.draw(parent, layout, taken, doubt=doubt * torch.randn_like(parent))
             drawn = given_back(drawn, lost)
             coherence = lost.abs().mean()
-            known = self._known(parent, layout, taken)
+            known = self._known(parent, layout, taken, own)
             pair = torch.cat([known, known])
             self.discriminator.requires_grad_(True)
             verdicts = [v.float() for v, _ in self.discriminator(torch.cat([image, drawn.detach()]), pair)]
@@ -110,10 +116,11 @@ class SlideTraining:
             of_drawn = self.discriminator(drawn, known)
             adversarial = _mean((verdict.float() - 1).square().mean() for verdict, _ in of_drawn)
             features = _mean(
-                F.l1_loss(one.float(), other.float())
+                F.l1_loss(one[paired].float(), other[paired].float())
                 for (_, found), true in zip(of_drawn, real, strict=True)
                 for one, other in zip(found, true, strict=True)
             )
+            features = features if paired else adversarial.new_zeros(())
             texture = texture_loss(drawn.clamp(-1, 1), image) if weights.texture else features.new_zeros(())
         _descend(
             self.optimizers["refiner"],
@@ -167,9 +174,27 @@ class SlideTraining:
         tensors["palette.covariance"] = torch.from_numpy(palette.covariance)
         return tensors
 
-    def _known(self, parent: Tensor, layout: Tensor, taken: Tensor) -> Tensor:
-        """Return what discriminators are told of a crop: its parent, its layout, and which step it is."""
+    def _drawn_parents(self, batch: Mapping[str, Any], taken: Tensor) -> Tensor:
+        """Draw parents from what is above them, as they are drawn on a slide."""
+        device = taken.device
+        above = from_rgb(batch["above"], device)
+        average = self.average.eval()
+        with torch.no_grad():
+            drawn = average(above, torch.from_numpy(batch["layout_above"]).to(device), taken)
+        drawn = drawn.float().clamp(-1, 1).add(1).mul(127.5).round().div(127.5).sub(1)
+        part = slice(self.sampler.rim, self.sampler.rim + self.sampler.parent)
+        return drawn[..., part, part]
+
+    def _known(self, parent: Tensor, layout: Tensor, taken: Tensor, own: npt.NDArray[np.int64]) -> Tensor:
+        """Return what discriminators are told of a crop: its parent, its layout, and which step it is.
+
+        Where the parent was drawn, no real crop has one like it: they are told what it looks like four times
+        smaller, which is the same of both.
+        """
         margin = self.sampler.margin
+        if len(own):
+            parent = parent.clone()
+            parent[own] = _vague(parent[own])
         large = enlarged(torch.cat([parent, layout], 1))[..., margin:-margin, margin:-margin]
         told = F.one_hot(taken, STEPS).float()[:, :, None, None]
         return torch.cat([large, told.expand(-1, -1, *large.shape[-2:])], 1)
@@ -198,6 +223,13 @@ def pair_tensors(
         torch.from_numpy(batch["layout"]).to(device),
         torch.from_numpy(batch["step"]).to(device),
     )
+
+
+def _vague(parent: Tensor) -> Tensor:
+    """Return pictures as they look four times smaller, mirrored to whole blocks of four."""
+    height, width = parent.shape[-2:]
+    whole = F.pad(parent, (0, -width % STEP, 0, -height % STEP), mode="reflect")
+    return enlarged(F.avg_pool2d(whole, STEP))[..., :height, :width]
 
 
 def _mean(losses: Any) -> Tensor:
