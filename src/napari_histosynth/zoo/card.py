@@ -26,7 +26,10 @@ _PRESETS = {
     "segmenter": ("unet",),
     "stain": ("compact", "paper", "resnet"),
     "slide": ("compact",),
+    "layout": ("compact", "paper"),
 }
+#: Systems whose models draw from a latent.
+_LATENT = ("shi-gan", "layout")
 
 
 class ModelCard(BaseModel):
@@ -38,10 +41,11 @@ class ModelCard(BaseModel):
         What the model is called: letters, digits, dots, hyphens and underscores.
     system : str
         What it does: "shi-gan" draws H&E from label maps, "segmenter" makes label maps of H&E, "stain" draws
-        a picture in another stain, "slide" draws whole slides.
+        a picture in another stain, "slide" draws whole slides, "layout" draws new label maps with their H&E.
     preset : str
         "local" (every pixel depends on a known neighborhood) or "paper" (the released architecture); of a
-        segmenter "unet"; of a model of stains "compact", "paper" or "resnet"; of slides "compact".
+        segmenter "unet"; of a model of stains "compact", "paper" or "resnet"; of slides "compact"; of
+        layouts "compact" or "paper".
     scheme : str
         Tissue scheme of its labels: a built-in name, or a TOML file that lies beside the card; empty of a
         model of stains, which knows no labels. Of a model of slides that of its layouts.
@@ -50,7 +54,7 @@ class ModelCard(BaseModel):
     um_per_px : float
         Micrometers per pixel of its pictures, above 0.
     latent_size : int
-        Components of the latent, at least 1; 0 of all models but those that draw from label maps.
+        Components of the latent, at least 1; 0 of all models but those that draw from label maps or layouts.
     architecture : dict
         Keyword arguments of the network, over its preset's own. ``n_classes`` stands here where the network
         takes more label channels than the scheme has classes; the surplus channels are zero.
@@ -73,7 +77,7 @@ class ModelCard(BaseModel):
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     title: str = ""
-    system: Literal["shi-gan", "segmenter", "stain", "slide"] = "shi-gan"
+    system: Literal["shi-gan", "segmenter", "stain", "slide", "layout"] = "shi-gan"
     preset: Literal["local", "paper", "unet", "compact", "resnet"]
     scheme: str
     stains: tuple[str, ...] = Field(default=(), validate_default=True)
@@ -124,8 +128,10 @@ class ModelCard(BaseModel):
     @field_validator("latent_size")
     @classmethod
     def _latent_of_system(cls, latent_size: int, info: ValidationInfo) -> int:
-        if "system" in info.data and (latent_size > 0) != (info.data["system"] == "shi-gan"):
-            raise ValueError("a model that draws from labels has a latent of at least 1, others one of 0")
+        if "system" in info.data and (latent_size > 0) != (info.data["system"] in _LATENT):
+            raise ValueError(
+                "a model that draws from labels or makes layouts has a latent of at least 1, others one of 0"
+            )
         return latent_size
 
     @property
