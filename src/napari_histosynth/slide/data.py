@@ -161,9 +161,9 @@ class PairSampler:
         dict
             ``image`` uint8 (n, crop, crop, 3); ``parent`` uint8 (n, p, p, 3) and ``layout`` float32
             (n, 5, p, p), p = (crop + 2 margin) / 4; ``step`` int64 (n,), 0 for level 6 to 3 for level 0.
-            Of those whose parents the network has to draw itself, ``chained`` int64 (m,) says which they are,
-            ``above`` uint8 (m, q, q, 3) and ``layout_above`` float32 (m, 5, q, q), q = (drawn + 2 margin) / 4,
-            what from.
+            Of those whose parents the network has to draw itself, ``chained`` int64 (m,) says which they
+            are, ``above`` uint8 (m, q, q, 3) and ``layout_above`` float32 (m, 5, q, q) what from;
+            q = (drawn + 2 margin) / 4.
         """
         rng = np.random.default_rng((self.config.loop.seed, step))
         images, parents, layouts, steps = [], [], [], []
