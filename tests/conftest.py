@@ -28,6 +28,13 @@ os.environ.pop("HISTOSYNTH_MODELS", None)
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it: tables would be as narrow as the tester's window
 
 _SLIDE_WIDTHS, _SLIDE_HIDDEN = [8, 8, 8, 6, 4], [4, 4, 4, 4, 4]
+_LAYOUT_GRADES = [
+    "healthy",
+    "adenomatous",
+    "moderately differentiated",
+    "moderately-to-poorly differentiated",
+    "poorly differentiated",
+]
 _SCREEN_FIXTURES = {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"}
 _NO_SCREEN = "no screen: neither a display nor Xvfb is here (on Debian and Ubuntu: apt-get install xvfb)"
 
@@ -196,3 +203,59 @@ def tiny_slide_model(slide_folder: Path) -> object:
     from napari_histosynth.slide.model import load_slide_model
 
     return load_slide_model(slide_folder, device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def write_layout_model() -> Callable[..., Path]:
+    """Return what writes an untrained model of layouts of 32 px: folder, whether with an encoder, card."""
+
+    def write(folder: Path, encoder: bool = True, **card: object) -> Path:
+        import torch
+
+        from napari_histosynth.layout.network import build_encoder, build_generator
+        from napari_histosynth.zoo import ModelCard, write_folder
+
+        torch.manual_seed(3)
+        shape = {
+            "widths": [8, 8, 8, 8],
+            "encoder": [8, 8, 8],
+            "channels": 6,
+            "image": 3,
+            "grades": _LAYOUT_GRADES,
+            "rim": "replicate",
+        }
+        fields = {
+            "name": "tiny-layout",
+            "system": "layout",
+            "preset": "compact",
+            "scheme": "colon-2",
+            "um_per_px": 1.24,
+            "latent_size": 6,
+            "architecture": shape,
+            **card,
+        }
+        networks = {"generator": build_generator(shape, 6)}
+        if encoder:
+            networks["encoder"] = build_encoder(shape, 6)
+        tensors = {
+            f"{part}.{name}": value
+            for part, network in networks.items()
+            for name, value in network.state_dict().items()
+        }
+        return write_folder(folder / str(fields["name"]), ModelCard(**fields), tensors).path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def layout_folder(tmp_path_factory: pytest.TempPathFactory, write_layout_model: Callable[..., Path]) -> Path:
+    """The folder of a model of layouts, "tiny-layout", untrained: fields of 32 px at 1.24 um."""
+    return write_layout_model(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def tiny_layout_model(layout_folder: Path) -> object:
+    """The model of :func:`layout_folder`, on the CPU in fp32."""
+    from napari_histosynth.layout.model import load_layout_model
+
+    return load_layout_model(layout_folder, device="cpu", precision="fp32")

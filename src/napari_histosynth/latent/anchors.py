@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import ModelError
+from napari_histosynth.core.naming import beginning_with
 from napari_histosynth.latent.space import check_style
 from napari_histosynth.zoo.places import ANCHORS_NAME as ANCHORS_NAME  # beside a model's weights
 
@@ -88,14 +89,9 @@ class Anchors:
         Whole words count before parts of them: "moderately" is "moderately differentiated", even where there
         is a "moderately-to-poorly differentiated".
         """
-        wanted = name.casefold()
-        found: list[Anchor] = []
-        for begins in (str.__eq__, lambda own, given: own.startswith(f"{given} "), str.startswith):
-            found = [place for place in self.places if begins(place.name.casefold(), wanted)]
-            if found:
-                break
+        found = beginning_with(name, self.names)
         if len(found) == 1:
-            return found[0]
+            return self.places[found[0]]
         known = ", ".join(self.names) or "none yet"
         problem = "Several grades begin" if found else "No grade is named or begins"
         raise ModelError(f"{problem} with {name!r} in {self.model!r}; there are {known}.")

@@ -35,8 +35,8 @@ _NUCLEI = _SCHEME.index_of("nuclei")
 _GOBLETS_PER_MM2 = 8000.0  # where the epithelium is nothing but goblet cells
 
 
-class _Nuclei(TypedDict, total=False):
-    """What an example asks of scatter_nuclei."""
+class Nuclei(TypedDict, total=False):
+    """What a kind of tissue asks of :func:`~napari_histosynth.paint.nuclei.scatter_nuclei`."""
 
     epithelium_density: float
     epithelium_size: tuple[float, float]
@@ -53,14 +53,14 @@ class _Example:
 
     title: str
     layout: Callable[[Ground], Layout]
-    nuclei: _Nuclei
+    nuclei: Nuclei
     clefts_per_mm2: float = 2500.0
     vessels_per_mm2: float = 10.0
     debris: float = 0.0  # share of lumina with dead cells in them
 
 
 # densities are those at which nuclei cover what they cover on GlaS; see scatter_nuclei
-_HEALTHY = _Nuclei(
+_HEALTHY = Nuclei(
     epithelium_density=7600.0,
     epithelium_size=(8.2, 6.6),
     stratification=0.12,
@@ -68,7 +68,7 @@ _HEALTHY = _Nuclei(
     stroma_size=(9.0, 4.0),
     inflammation=0.7,
 )
-_ADENOMA = _Nuclei(
+_ADENOMA = Nuclei(
     epithelium_density=9500.0,
     epithelium_size=(12.0, 5.2),
     stratification=0.5,
@@ -76,7 +76,7 @@ _ADENOMA = _Nuclei(
     stroma_size=(9.0, 4.0),
     inflammation=0.6,
 )
-_MODERATE = _Nuclei(
+_MODERATE = Nuclei(
     epithelium_density=9500.0,
     epithelium_size=(11.5, 6.0),
     stratification=0.62,
@@ -84,7 +84,7 @@ _MODERATE = _Nuclei(
     stroma_size=(11.0, 3.7),
     inflammation=0.25,
 )
-_POOR = _Nuclei(
+_POOR = Nuclei(
     epithelium_density=8000.0,
     epithelium_size=(10.5, 7.0),
     stratification=0.85,
@@ -93,7 +93,7 @@ _POOR = _Nuclei(
     inflammation=0.4,
 )
 # muscle and submucosa: few and slender
-_DEEP = _Nuclei(stroma_density=2400.0, stroma_size=(13.0, 3.2), inflammation=0.06)
+_DEEP = Nuclei(stroma_density=2400.0, stroma_size=(13.0, 3.2), inflammation=0.06)
 
 
 def _adenoma(ground: Ground) -> Layout:
@@ -184,6 +184,17 @@ def example_title(name: str) -> str:
     return TEN_EXAMPLES[name][0] if name in TEN_EXAMPLES else _example(name).title
 
 
+def example_nuclei(name: str) -> Nuclei:
+    """Return what the nuclei of an example of ``colon-3`` are like.
+
+    Raises
+    ------
+    HistosynthError
+        If there is no such example.
+    """
+    return _example(name).nuclei.copy()
+
+
 def example_scheme(name: str) -> TissueScheme:
     """Return the scheme that an example is drawn in, ``colon-3`` or ``colon-10``.
 
@@ -246,7 +257,7 @@ def example_labels(
     _open_clefts(labels, ground, surroundings, layout, example)
     _fill_goblets(labels, ground, surroundings, layout)
     deep = ground.draw(layout.deep)
-    deep_nuclei: _Nuclei = {**example.nuclei, **_DEEP}
+    deep_nuclei: Nuclei = {**example.nuclei, **_DEEP}
     for area, nuclei in ((~deep, example.nuclei), (deep, deep_nuclei)):
         if area.any():
             labels = scatter_nuclei(
