@@ -1,0 +1,201 @@
+"""Train the progressive GAN of layouts, then its encoder: each step's part of the run follows from the step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from napari_histosynth.core.training import update_average
+from napari_histosynth.layout.network import Discriminator, build_encoder, build_generator, pixel_norm
+from napari_histosynth.layout.sheets import encoder_sheet, growth_sheet
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from napari_histosynth.layout.config import LayoutConfig, Phase
+    from napari_histosynth.layout.data import PairSampler
+
+
+class LayoutTraining:
+    """The networks, optimizers and losses of a run; a :class:`~napari_histosynth.core.training.Trainable`.
+
+    Parameters
+    ----------
+    config : LayoutConfig
+        The run.
+    sampler : PairSampler
+        Training crops.
+    shown : PairSampler
+        Of the sheets of samples, of what is held out if there is such.
+    say : callable
+        Takes a line as each part of the run begins.
+    """
+
+    def __init__(
+        self,
+        config: LayoutConfig,
+        sampler: PairSampler,
+        shown: PairSampler,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.config, self.sampler, self.shown, self.say = config, sampler, shown, say
+        torch.manual_seed(config.loop.seed)
+        model, rates = config.model, config.optimizer
+        architecture = model.architecture()
+        self.generator = build_generator(architecture, model.latent_size)
+        self.discriminator = Discriminator(model.channels, model.stage_widths, len(model.grades))
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.encoder = build_encoder(architecture, model.latent_size)
+        self.networks: dict[str, nn.Module] = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average": self.average,
+            "encoder": self.encoder,
+        }
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            "generator": torch.optim.Adam(self.generator.parameters(), rates.learning_rate, rates.betas),
+            "discriminator": torch.optim.Adam(
+                self.discriminator.parameters(), rates.discriminator_learning_rate, rates.betas
+            ),
+            "encoder": torch.optim.Adam(self.encoder.parameters(), config.encoder.learning_rate, (0.9, 0.99)),
+        }
+        self._said = ""
+        self._penalty = 0.0
+
+    def batch(self, step: int) -> Mapping[str, Any]:
+        """Return the crops of a step; the encoder learns from drawn pairs and needs the grades only."""
+        return self.sampler.batch(step)
+
+    def step(self, batch: Mapping[str, Any], step: int, fabric: Fabric) -> dict[str, float]:
+        """Update the discriminator, then the generator, once; in the last part of the run the encoder."""
+        phase = self.config.phase_at(step)
+        self._announce(phase)
+        grade = torch.from_numpy(batch["grade"]).to(fabric.device)
+        if phase.kind == "encoder":
+            losses = self._step_encoder(grade, step - phase.start, phase, fabric)
+        else:
+            real = torch.from_numpy(batch["pictures"]).to(fabric.device)
+            losses = self._step_game(real, grade, step, phase, fabric)
+        fade = _fade(phase, step)
+        zeros = dict.fromkeys(("judge", "drawn", "penalty", "latent", "grade"), 0.0)
+        return {"px": float(4 * 2**phase.stage), "fade": fade, **zeros, **losses}
+
+    def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
+        """Draw layouts of every grade beside real ones; in the encoder's part real ones drawn anew."""
+        phase = self.config.phase_at(max(step - 1, 0))
+        average = copy.deepcopy(self.average).eval()
+        if phase.kind == "encoder":
+            encoder = copy.deepcopy(self.encoder).eval()
+            encoder_sheet(path, self.config, average, encoder, self.shown, step, fabric.device)
+        else:
+            fade = _fade(phase, max(step - 1, 0))
+            growth_sheet(path, self.config, average, phase, fade, self.shown, fabric.device)
+
+    def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
+        """Return the averaged generator and the encoder under their names in a model folder."""
+        tensors = {f"generator.{name}": value for name, value in self.average.state_dict().items()}
+        return tensors | {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
+
+    def _step_game(
+        self, real: Tensor, grade: Tensor, step: int, phase: Phase, fabric: Fabric
+    ) -> dict[str, float]:
+        stage, fade, loss = phase.stage, _fade(phase, step), self.config.loss
+        if step == self._stage_start(stage):  # what Adam knows is of another resolution (Karras et al. 2018)
+            self.optimizers["generator"].state.clear()
+            self.optimizers["discriminator"].state.clear()
+        real = faded(real, fade)
+        latent = torch.randn(len(real), self.config.model.latent_size, device=real.device)
+        self.discriminator.requires_grad_(True)
+        with fabric.autocast():
+            drawn = self.generator(latent, grade, stage, fade)
+            on_real = self.discriminator(real, grade, stage, fade).float()
+            on_drawn = self.discriminator(drawn.detach(), grade, stage, fade).float()
+            if loss.kind == "wasserstein":
+                judged = on_drawn.mean() - on_real.mean()
+            else:
+                judged = F.softplus(on_drawn).mean() + F.softplus(-on_real).mean()
+        total = judged + loss.drift * on_real.square().mean()
+        if loss.penalty and step % loss.penalty_every == 0:
+            penalty = self._gradient_penalty(real, drawn.detach().float(), grade, stage, fade)
+            total = total + loss.penalty * loss.penalty_every * penalty
+            self._penalty = float(penalty.detach())
+        _descend(self.optimizers["discriminator"], total)
+        self.discriminator.requires_grad_(False)
+        with fabric.autocast():
+            verdict = self.discriminator(drawn, grade, stage, fade).float()
+            wanted = -verdict.mean() if loss.kind == "wasserstein" else F.softplus(-verdict).mean()
+        _descend(self.optimizers["generator"], wanted)
+        # counted from the start of the stage: an average forgets faster while it is young
+        since = step - self._stage_start(stage)
+        update_average(self.average, self.generator, since, self.config.optimizer.average)
+        return {"judge": float(judged.detach()), "drawn": float(wanted.detach()), "penalty": self._penalty}
+
+    def _gradient_penalty(
+        self, real: Tensor, drawn: Tensor, grade: Tensor, stage: int, fade: float
+    ) -> Tensor:
+        """Return how far gradients of the verdict are from 1 between real and drawn, or from 0 at real."""
+        between = self.config.loss.kind == "wasserstein"
+        at = torch.lerp(drawn, real, torch.rand(len(real), 1, 1, 1, device=real.device)) if between else real
+        at = at.detach().requires_grad_(True)
+        verdict = self.discriminator(at, grade, stage, fade).sum()
+        (slope,) = torch.autograd.grad(verdict, at, create_graph=True)
+        squared = slope.square().sum((1, 2, 3))
+        if between:
+            return ((squared + 1e-12).sqrt() - 1).square().mean()
+        return squared.mean() / 2
+
+    def _step_encoder(self, grade: Tensor, since: int, phase: Phase, fabric: Fabric) -> dict[str, float]:
+        """Teach the encoder the latents of drawn pairs by their mean squared error (paper, the encoder)."""
+        config = self.config.encoder
+        for group in self.optimizers["encoder"].param_groups:
+            group["lr"] = config.learning_rate * (1 - 0.95 * since / max(phase.stop - phase.start, 1))
+        latent = pixel_norm(torch.randn(len(grade), self.config.model.latent_size, device=grade.device))
+        with torch.no_grad(), fabric.autocast():
+            drawn = self.average(latent, grade)
+        with fabric.autocast():
+            found = self.encoder(drawn.clamp(-1, 1)).float()
+        size = self.config.model.latent_size
+        of_latent = F.mse_loss(found[:, :size], latent)
+        of_grade = F.cross_entropy(found[:, size:], grade) if grade.shape[1] else of_latent.new_zeros(())
+        _descend(self.optimizers["encoder"], of_latent + config.grade * of_grade)
+        return {"latent": float(of_latent.detach()), "grade": float(of_grade.detach())}
+
+    def _stage_start(self, stage: int) -> int:
+        return min(phase.start for phase in self.config.phases if phase.stage == stage)
+
+    def _announce(self, phase: Phase) -> None:
+        what = {"fade": "fading in", "stable": "stable", "encoder": "the encoder"}[phase.kind]
+        line = (
+            f"{4 * 2**phase.stage} px, {what}: steps {phase.start} to {phase.stop}, "
+            f"batches of {phase.batch}."
+        )
+        if line != self._said:
+            self.say(line)
+            self._said = line
+
+
+def faded(real: Tensor, fade: float) -> Tensor:
+    """Mix real pictures with what the stage before would see of them, as the generator's output is mixed."""
+    if fade >= 1:
+        return real
+    coarse = F.interpolate(F.avg_pool2d(real, 2), scale_factor=2, mode="nearest")
+    return torch.lerp(coarse, real, fade)
+
+
+def _fade(phase: Phase, step: int) -> float:
+    """Return the share of a new stage, from above 0 to 1 over its first part."""
+    if phase.kind != "fade":
+        return 1.0
+    return (step + 1 - phase.start) / (phase.stop - phase.start)
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
