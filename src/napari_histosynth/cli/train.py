@@ -55,6 +55,18 @@ $ histosynth train slide --config models/colon-slide/train.toml --data slides
 
 Needs the extra 'train': pip install 'napari-histosynth\\[train]'. Two CPU cores take an hour.""")
 
+LAYOUT_HELP = help_text("""Train a model that draws new tissue: label map and H&E together.
+
+DIR is the folder that the TOML's paths are relative to: pictures with masks of their glands, or, with
+data.arrays, a folder of NAME.npz with the arrays image (channels, y, x) and segmentation (maps, y, x). The
+resolution grows as training goes on; at the end an encoder learns to find a picture's latent. A run that
+was stopped goes on where its last checkpoint is.
+
+\b
+$ histosynth train layout --config models/colon-layout/train.toml --data slides
+
+Needs the extra 'train': pip install 'napari-histosynth\\[train]'. One CPU core takes an hour.""")
+
 ConfigOption = Annotated[
     Path, typer.Option("--config", metavar="TOML", help="What to train, and how: see docs/training.md.")
 ]
@@ -159,3 +171,24 @@ def slide(
     from napari_histosynth.slide.fit import train_slide
 
     train_slide(config, data, run, out, steps=steps, device=device, threads=threads, say=say)
+
+
+@app.command("layout", help=LAYOUT_HELP)
+def layout(
+    config: ConfigOption,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Folder that the TOML's paths are relative to.")],
+    run: RunOption = None,
+    out: OutOption = None,
+    steps: StepsOption = None,
+    device: WhereOption = "auto",
+    threads: ThreadsOption = 0,
+) -> None:
+    """Run ``histosynth train layout``; see :data:`LAYOUT_HELP`."""
+    from napari_histosynth.layout.config import read_layout_config
+
+    if run is None:
+        run = Path("runs", read_layout_config(config).model.name)
+
+    from napari_histosynth.layout.fit import train_layout
+
+    train_layout(config, data, run, out, steps=steps, device=device, threads=threads, say=say)

@@ -104,7 +104,7 @@ class LayoutLossSection(Section):
     """Of the game between generator and discriminator.
 
     ``wasserstein`` is the published loss, its penalty on gradients at pictures between real and drawn
-    ones. ``nonsaturating`` is the logistic loss with a penalty at real pictures (R1), which needs fewer steps.
+    ones. ``nonsaturating`` is the logistic loss with a penalty at real pictures (R1); it needs fewer steps.
     """
 
     kind: Literal["wasserstein", "nonsaturating"] = "wasserstein"

@@ -1,4 +1,4 @@
-"""Crops of pictures with their segmentation maps for the progressive GAN: a batch is a function of the step."""
+"""Crops of pictures with segmentation maps for the progressive GAN: a batch is a function of the step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.layout.config import KNOWN_AS
-from napari_histosynth.paint.data import Field, draw_density, scale_density, turned
+from napari_histosynth.paint.data import Field, draw_density, scale_density
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -189,30 +189,38 @@ class PairSampler:
         return self.pairs[int(rng.choice(len(self.pairs), p=shares))]
 
     def _crop(self, rng: np.random.Generator, pair: Pair, size: int) -> npt.NDArray[np.float32]:
+        factor = self.size // size
         part = tuple(_span(rng, length, self.size) for length in pair.maps.shape[:2])
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
         scale = draw_density(rng, self.config.data.jitter)
         image = pair.image[np.ix_(*part)]
         if image.dtype == np.uint8:
-            image = scale_density(image, scale).astype(np.float32) / 127.5 - 1
-        maps = 2 * pair.maps[np.ix_(*part)].astype(np.float32) - 1
-        both = turned(np.concatenate([image, maps], 2), turns, flip)
-        return np.ascontiguousarray(np.moveaxis(averaged(both, self.size // size), 2, 0), np.float32)
+            image = averaged(scale_density(image, scale), factor) / 127.5 - 1
+        else:
+            image = averaged(image, factor)
+        maps = 2 * averaged(pair.maps[np.ix_(*part)], factor) - 1
+        both = np.rot90(np.concatenate([image, maps], 2), turns)
+        both = both[:, ::-1] if flip else both
+        return np.ascontiguousarray(np.moveaxis(both, 2, 0), np.float32)
 
     def _weights(self, pair: Pair) -> npt.NDArray[np.float32]:
         grades = len(self.config.model.grades)
         if pair.grade < 0:
             return np.full(grades, 1 / max(grades, 1), np.float32)
-        return np.eye(grades, dtype=np.float32)[pair.grade]
+        weights = np.zeros(grades, np.float32)
+        weights[pair.grade] = 1
+        return weights
 
 
-def averaged(picture: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float32]:
+def averaged(picture: npt.NDArray[Any], factor: int) -> npt.NDArray[np.float32]:
     """Average blocks of ``factor`` x ``factor`` pixels of a picture, (y, x, channels)."""
     if factor == 1:
-        return picture
+        return picture.astype(np.float32)
     height, width, channels = picture.shape
-    blocks = picture.reshape(height // factor, factor, width // factor, factor, channels)
-    return np.asarray(blocks.mean((1, 3), dtype=np.float32))
+    # rows first, which are long, contiguous sums: several times faster than both axes at once
+    rows = picture.reshape(height // factor, factor, width * channels).mean(1, dtype=np.float32)
+    blocks = rows.reshape(height // factor, width // factor, factor, channels)
+    return np.asarray(blocks.mean(2, dtype=np.float32))
 
 
 def _span(rng: np.random.Generator, length: int, size: int) -> npt.NDArray[np.int64]:

@@ -136,7 +136,7 @@ class Generator(nn.Module):
     @property
     def size(self) -> int:
         """Pixels a side of what the last stage draws."""
-        return BASE * 2 ** (self.stages - 1)
+        return int(BASE * 2 ** (self.stages - 1))
 
     def base(self, latent: Tensor, grade: Tensor | None = None) -> Tensor:
         """Return the features that a layout grows from.
@@ -155,7 +155,9 @@ class Generator(nn.Module):
         """
         told = [pixel_norm(latent)]
         if self.grades:
-            told.append(latent.new_full((len(latent), self.grades), 1 / self.grades) if grade is None else grade)
+            told.append(
+                latent.new_full((len(latent), self.grades), 1 / self.grades) if grade is None else grade
+            )
         x = self.dense(torch.cat(told, 1)).reshape(len(latent), self.widths[0], BASE, BASE)
         return pixel_norm(F.leaky_relu(x, _SLOPE))
 
@@ -254,11 +256,12 @@ class Discriminator(_Shrinking):
             planes.append(told[:, :, None, None].expand(-1, -1, BASE, BASE))
         x = F.leaky_relu(self.last(torch.cat(planes, 1)), _SLOPE)
         x = F.leaky_relu(self.whole(x), _SLOPE)
-        return self.verdict(x.flatten(1))[:, 0]
+        verdict: Tensor = self.verdict(x.flatten(1))
+        return verdict[:, 0]
 
 
 class Encoder(_Shrinking):
-    """Finds the latent of a picture with its segmentation maps: the discriminator's layout (paper, "encoding").
+    """Finds the latent of a picture with its segmentation maps: the discriminator's layout.
 
     Parameters
     ----------
@@ -284,7 +287,7 @@ class Encoder(_Shrinking):
     @property
     def size(self) -> int:
         """Pixels a side that pictures are reduced to."""
-        return BASE * 2 ** (len(self.widths) - 1)
+        return int(BASE * 2 ** (len(self.widths) - 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return (n, latent_size + grades) of pictures (n, channels, s, s), s a multiple of :attr:`size`."""

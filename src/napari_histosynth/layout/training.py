@@ -1,4 +1,4 @@
-"""Train the progressive GAN of layouts, then its encoder: each step's part of the run follows from the step."""
+"""Train the progressive GAN of layouts, then its encoder; which part of a run it is follows from the step."""
 
 from __future__ import annotations
 
@@ -172,8 +172,7 @@ class LayoutTraining:
     def _announce(self, phase: Phase) -> None:
         what = {"fade": "fading in", "stable": "stable", "encoder": "the encoder"}[phase.kind]
         line = (
-            f"{4 * 2**phase.stage} px, {what}: steps {phase.start} to {phase.stop}, "
-            f"batches of {phase.batch}."
+            f"{4 * 2**phase.stage} px, {what}: steps {phase.start} to {phase.stop}, batches of {phase.batch}."
         )
         if line != self._said:
             self.say(line)
