@@ -215,7 +215,7 @@ def write_layout_model() -> Callable[..., Path]:
         from napari_histosynth.layout.network import build_encoder, build_generator
         from napari_histosynth.zoo import ModelCard, write_folder
 
-        torch.manual_seed(3)
+        torch.manual_seed(6)  # all three classes are in what it draws
         shape = {
             "widths": [8, 8, 8, 8],
             "encoder": [8, 8, 8],

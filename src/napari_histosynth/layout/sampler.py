@@ -246,6 +246,20 @@ class Sampler:
         size_px = (first.labels.shape[0], first.labels.shape[1])
         return self._drawn(first.seed, cells, size_px, first.um_per_px, first.nuclei, first.scheme, progress)
 
+    def weights_of(self, seed: int, grade: str = "") -> Floats:
+        """Return the weights of a grade, float32 (g,); without one, of the grade that a seed chooses.
+
+        Raises
+        ------
+        ModelError
+            If the grade is unknown.
+        """
+        count = len(self.model.grades)
+        if grade or not count:
+            return self.model.grade_weights(grade)
+        chosen = gaussian(seed, _GRADES, 0, Window(0, 1, 0, count))[0].argmax()
+        return np.eye(count, dtype=np.float32)[chosen]
+
     def provenance(self, layout: Layout) -> Provenance:
         """Return what made a layout."""
         shares = {
@@ -299,12 +313,7 @@ class Sampler:
         shape = (1, 1) if places is None else lattice_shape(places)
         middles = None if places is None else (lattice_middles(places[0]), lattice_middles(places[1]))
         if mixture is None:
-            if grade or not model.grades:
-                told = model.grade_weights(grade)
-            else:
-                chosen = gaussian(seed, _GRADES, 0, Window(0, 1, 0, len(model.grades)))[0].argmax()
-                told = np.eye(len(model.grades), dtype=np.float32)[chosen]
-            return laid_over(told, shape)
+            return laid_over(self.weights_of(seed, grade), shape)
         if grade:
             raise ModelError(f"Either a grade or a mixture says what tissue it is, not both ({grade!r}).")
         return laid_over(shares_of(mixture, model), shape, middles)
