@@ -139,7 +139,7 @@ def test_another_model_is_refused(slide: Slide, tiny_slide_model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda note: note.update(format=2), "format 2 and this version knows 1; update"),
+        (lambda note: note.update(format=3), "format 3 and this version knows 2; update"),
         (lambda note: note.pop("seed"), "does not say what it was drawn with"),
         (lambda note: note.clear(), "is no slide"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_histosynth.core.errors import ModelError
+from napari_histosynth.slide.glands import GLANDS, LAID, RIM, lay_glands
 from napari_histosynth.slide.glass import WHOLE, blended, enlarged, glass_color, tissue_share
 from napari_histosynth.slide.lattice import Place, layout_around, pixels_around, places_around
 from napari_histosynth.slide.levels import STEP
@@ -81,6 +82,44 @@ class RefinerDrawer:
         return place.window.grow(self._model.margin).coarsen(STEP)
 
 
+class GlandLayer:
+    """Lays glands into what another drawer draws, wherever it draws tissue.
+
+    Parameters
+    ----------
+    drawer : Drawer
+        Draws the tiles.
+    seed : int
+        Of the slide.
+    size : tuple of int
+        Height and width of the slide at level 0.
+    layout : ndarray
+        uint8 (y, x).
+    """
+
+    def __init__(
+        self, drawer: Drawer, seed: int, size: tuple[int, int], layout: npt.NDArray[np.uint8]
+    ) -> None:
+        self._drawer, self._seed, self._size, self._layout = drawer, seed, size, layout
+
+    def needs(self, place: Place) -> list[Place]:
+        """Return the tiles that have to be finished before: what is drawn from reaches far enough."""
+        return self._drawer.needs(place)
+
+    def draw(self, place: Place, tiles: Mapping[Place, Pixels]) -> tuple[Pixels, int]:
+        """Draw a tile and lay glands into it."""
+        drawn, evaluations = self._drawer.draw(place, tiles)
+        if evaluations and place.level in LAID:
+            seen = place.window.coarsen(STEP).grow(RIM)
+            parent = pixels_around(self._size, place.level + 2, seen, tiles)
+            drawn = lay_glands(place.level, self._seed, place.window, drawn, parent, self._layout)
+        return drawn, evaluations
+
+    def turn(self, place: Place) -> int:
+        """Return when a tile has its turn."""
+        return self._drawer.turn(place)
+
+
 def steps_of(setting: str, steps: int | None) -> int | None:
     """Return the steps of a setting, those that it has by default if none are given; None if it has none."""
     if setting == "diffusion" and steps is None:
@@ -97,22 +136,27 @@ def drawer_of(
     layout: npt.NDArray[np.uint8],
     setting: str,
     steps: int | None,
+    glands: int = GLANDS,
 ) -> Drawer:
-    """Return what draws in a setting.
+    """Return what draws in a setting, and lays glands unless ``glands`` is 0.
 
     Raises
     ------
     ModelError
         If there is no such setting, or the model has no weights for it.
     """
+
+    def laid(drawer: Drawer) -> Drawer:
+        return GlandLayer(drawer, seed, size, layout) if glands else drawer
+
     if setting == "fast":
         if steps is not None:
             raise ModelError(
                 'Steps are of the setting "diffusion"; the setting "fast" draws in one evaluation.'
             )
-        return RefinerDrawer(model, seed, size, layout)
+        return laid(RefinerDrawer(model, seed, size, layout))
     if setting == "diffusion":
         from napari_histosynth.slide.outpaint import DiffusionDrawer
 
-        return DiffusionDrawer(model, seed, size, layout, steps)
+        return laid(DiffusionDrawer(model, seed, size, layout, steps))
     raise ModelError(f'The setting {setting!r} is unknown; choose "fast" or "diffusion".')

@@ -18,6 +18,7 @@ import numpy as np
 from napari_histosynth.core.errors import ImageError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.drawers import drawer_of, steps_of
+from napari_histosynth.slide.glands import GLANDS
 from napari_histosynth.slide.lattice import Place, is_on, places_in
 from napari_histosynth.slide.levels import LAYOUT_LEVEL, LEVELS, SKETCH_LEVEL, TILE, level_shape
 from napari_histosynth.slide.store import SlideKey, SlideStore, hash_of
@@ -61,6 +62,8 @@ class Slide:
         Where finished tiles are kept; without, they are in memory as long as they fit.
     cache_bytes : int
         Bytes of tiles that are kept in memory.
+    glands : bool, optional
+        Whether crypts and glands are laid by rule into mucosa and tumor; as the model's card says by default.
 
     Raises
     ------
@@ -83,14 +86,16 @@ class Slide:
         steps: int | None = None,
         store: SlideStore | None = None,
         cache_bytes: int = CACHE_BYTES,
+        glands: bool | None = None,
     ) -> None:
         self.model, self.seed, self.setting = model, seed, setting
+        self.glands = model.card.glands is not False if glands is None else glands
         self.steps = steps_of(setting, steps)
         self.size = checked_size(size_px)
         self.layout = _checked_layout(layout, seed, self.size)
         if store is not None:
             store.check(self.key)
-        drawer = drawer_of(model, seed, self.size, self.layout, setting, steps)
+        drawer = drawer_of(model, seed, self.size, self.layout, setting, steps, self.key.glands)
         self._works = TileWorks(self.size, drawer, self._sketch, store, cache_bytes)
 
     @classmethod
@@ -113,6 +118,7 @@ class Slide:
             steps=key.steps,
             store=store,
             cache_bytes=cache_bytes,
+            glands=bool(key.glands),
         )
 
     @property
@@ -127,6 +133,7 @@ class Slide:
             self.setting,
             self.steps,
             hash_of(self.layout),
+            GLANDS if self.glands else 0,
         )
 
     @property

@@ -180,7 +180,7 @@ def draw_sketch(
             spread = _root(covariance[kind] * (_IN_GLASS if kind == GLASS else _IN_TISSUE))
             density = mean[kind] + np.stack([(noise * row).sum(2) for row in spread], axis=2)
             density = np.maximum(density, _KEPT * mean[kind])
-            light += shares[kind][..., None] * _light_through(density)
+            light += shares[kind][..., None] * light_through(density)
     return np.clip(np.rint(256 * light - 1), 0, 255).astype(np.uint8)
 
 
@@ -209,7 +209,7 @@ def _root(covariance: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return root.astype(np.float32)
 
 
-def _light_through(density: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def light_through(density: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return the share of light let through, from a table: exponentials differ between machines."""
     table = _transmittance()
     return np.asarray(table[np.clip(np.rint(density * _STEPS), 0, len(table) - 1).astype(np.int64)])

@@ -27,6 +27,7 @@ import numpy as np
 from napari_histosynth.core.atomic import reason_of
 from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.provenance import Provenance
+from napari_histosynth.slide.glands import GLANDS
 from napari_histosynth.slide.lattice import Place, counts
 from napari_histosynth.slide.levels import LAYOUT_LEVEL, LEVELS, TILE, UM_PER_PX, level_shape, um_of
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 #: Version of what is written here; a store of a later one is refused.
-FORMAT = 1
+FORMAT = 2
 #: Group of the layout; not in ``labels``, whose maps have as many levels as the picture.
 LAYOUT_NAME = "layout"
 
@@ -65,6 +66,8 @@ class SlideKey:
         Of the diffusion.
     layout_sha256 : str
         Hash of the layout.
+    glands : int
+        Version of the rule by which glands are laid; 0 if none are.
     """
 
     model: str
@@ -75,10 +78,13 @@ class SlideKey:
     setting: Literal["fast", "diffusion"]
     steps: int | None
     layout_sha256: str
+    glands: int = GLANDS
 
     def provenance(self, note: Mapping[str, Any] | None = None, level: int = 0) -> Provenance:
         """Return what is noted in files that show a level of the slide."""
         extra = {"setting": self.setting, "precision": self.precision, "layout_sha256": self.layout_sha256}
+        if self.glands:
+            extra["glands"] = str(self.glands)
         if self.steps is not None:
             extra["steps"] = str(self.steps)
         return Provenance(
@@ -197,6 +203,14 @@ class SlideStore:
             raise SaveError(
                 f"{path} is a slide of format {version} and this version knows {FORMAT}; update "
                 "napari-histosynth."
+            )
+        if version == 1:
+            told["glands"] = 0  # it knew none
+        glands = told.get("glands", GLANDS)
+        if glands not in (0, GLANDS):
+            raise SaveError(
+                f"{path} has glands of version {glands} and this version lays version {GLANDS}; begin the "
+                "slide anew, or draw it with the version that began it."
             )
         try:
             key = SlideKey(**{**told, "size": tuple(told["size"])})

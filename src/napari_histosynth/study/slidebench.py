@@ -80,7 +80,8 @@ class RealParents:
 def slide_on(model: SlideModel, parent: Parent, seed: int, setting: Setting) -> Slide:
     """Return a slide of which one level is real: what is read of the next finer one is drawn from it."""
     store = cast("Any", RealParents(parent.image, parent.level + 2))
-    return Slide(model, seed, parent.size, layout=parent.layout, setting=setting, store=store)
+    # a real parent shows its own glands
+    return Slide(model, seed, parent.size, layout=parent.layout, setting=setting, store=store, glands=False)
 
 
 def as_fields(pieces: Sequence[Piece]) -> list[Field]:

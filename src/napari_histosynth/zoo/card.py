@@ -68,6 +68,8 @@ class ModelCard(BaseModel):
     repeats : tuple of str or None
         Classes of which large areas alone look repeated, as ``histosynth evaluate flat`` found; None where
         nobody measured.
+    glands : bool or None
+        Of a model of slides, whether crypts and glands are laid by rule into what it draws; None is yes.
     format : int
         Version of this layout: 1.
     """
@@ -91,6 +93,7 @@ class ModelCard(BaseModel):
     citation: str = ""
     architecture: dict[str, Any] = Field(default_factory=dict)
     repeats: tuple[str, ...] | None = None
+    glands: bool | None = None
     metrics: dict[str, float | str] = Field(default_factory=dict)
 
     @model_validator(mode="before")
