@@ -18,11 +18,13 @@ from napari_histosynth.cli import (
     evaluate,
     evaluate_flat,
     evaluate_grade,
+    evaluate_layout,
     evaluate_slide,
     evaluate_stain,
     field,
     ki67,
     latent,
+    layout,
     models,
     segment,
     slide,
@@ -109,11 +111,13 @@ app.command("dataset", help=dataset.DATASET_HELP)(dataset.dataset)
 app.add_typer(models.app, name="models")
 app.add_typer(latent.app, name="anchors")
 app.add_typer(atlas.app, name="atlas")
+app.add_typer(layout.app, name="layout")
 app.add_typer(slide.app, name="slide")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="evaluate")
 evaluate.app.command("flat", help=evaluate_flat.FLAT_HELP)(evaluate_flat.flat)
 evaluate.app.command("grade", help=evaluate_grade.GRADE_HELP)(evaluate_grade.grade)
+evaluate.app.command("layout", help=evaluate_layout.LAYOUT_HELP)(evaluate_layout.layout)
 evaluate.app.command("slide", help=evaluate_slide.SLIDE_HELP)(evaluate_slide.slide)
 evaluate.app.command("stain", help=evaluate_stain.STAIN_HELP)(evaluate_stain.stain)
 app.command("demo", help=demo.DEMO_HELP)(demo.demo)

@@ -14,14 +14,16 @@ INTERRUPTED = 130
 
 DATASET_HELP = help_text("""Draw a data set: pairs of synthetic H&E and label maps, with a manifest.
 
-Each pair is a cut out of a layout, a label map of DIR, turned and mirrored by chance, in a look of its own.
-Pictures have the model's scale. OUT gets images/, labels/, manifest.csv, dataset.json and README.md, and can
-be given to 'histosynth train paint --data'.
+Each pair is a cut out of a layout, a label map of DIR, turned and mirrored by chance, in a look of its own;
+or each has a layout of its own, drawn by a model of layouts. Pictures have the paint model's scale. OUT gets
+images/, labels/, manifest.csv, dataset.json and README.md, and can be given to 'histosynth train paint
+--data'.
 
 \b
 $ histosynth dataset --layouts examples --n 1000 -o set
 $ histosynth dataset --layouts my-labels --n 1000 -o set --workers 4 --size 768 --max-turn 20
 $ histosynth dataset --layouts my-pairs --looks own --n 200 -o set
+$ histosynth dataset --layouts colon-layout --grade poorly --grade moderately --n 1000 -o set
 
 The same command writes the same bytes, with any number of workers. After Ctrl-C the set is valid with the
 pairs that are done, and the same command goes on; with a larger --n it grows.""")
@@ -31,8 +33,9 @@ def dataset(
     layouts: Annotated[
         str,
         typer.Option(
-            metavar="DIR|examples",
-            help="Folder of label maps, or with labels/ (and images/) in it; or examples.",
+            metavar="DIR|MODEL|examples",
+            help="Folder of label maps, or with labels/ (and images/) in it; a model of layouts; or "
+            "examples.",
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder to write.")],
@@ -41,6 +44,14 @@ def dataset(
     seed: Annotated[int, typer.Option(min=0, help="Chooses cuts, turns, textures and looks.")] = 0,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes, one thread each.")] = 1,
     size: Annotated[int, typer.Option(min=32, max=8192, help="Side of the pictures in pixels.")] = 512,
+    grade: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GRADE",
+            help="Of layouts of a model: a grade, or how it begins. Given several times, they take turns; "
+            "without, each layout's seed chooses.",
+        ),
+    ] = None,
     looks: Annotated[
         str,
         typer.Option(
@@ -70,6 +81,7 @@ def dataset(
     precision: PrecisionOption = "auto",
 ) -> None:
     """Run ``histosynth dataset``; see :data:`DATASET_HELP`."""
+    from napari_histosynth.cli.layoutsource import layouts_and_maker
     from napari_histosynth.zoo import find_model
 
     folder = find_model(model)
@@ -78,14 +90,15 @@ def dataset(
         from napari_histosynth.core.tissue import get_scheme
         from napari_histosynth.paint.dataset import DatasetSettings
         from napari_histosynth.paint.datasetfolder import write_dataset
-        from napari_histosynth.paint.layouts import find_layouts
 
         where = choose_device(device)
+        found, maker = layouts_and_maker(layouts, grade or [], folder.scheme(), str(where))
         number_format = str(choose_precision(precision, where)).removeprefix("torch.")
     settings = DatasetSettings(
         model=str(folder.path),
         model_sha256=folder.card.sha256,
-        layouts=find_layouts(layouts, folder.scheme()),
+        layouts=found,
+        maker=maker,
         seed=seed,
         size=size,
         looks=looks,

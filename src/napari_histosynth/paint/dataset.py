@@ -25,6 +25,7 @@ from napari_histosynth.core.scheme_note import scheme_note
 from napari_histosynth.core.tissue import Labels, TissueScheme, convert_labels
 from napari_histosynth.paint.layouts import (
     Layout,
+    LayoutMaker,
     cut,
     example_layout,
     picture_beside,
@@ -96,6 +97,8 @@ class DatasetSettings:
         Scheme of the layouts as TOML; empty where they are asked.
     device, precision : str
         Where and in which number format to draw.
+    maker : callable, optional
+        Makes the layouts that have no file; the examples are made without.
     """
 
     model: str
@@ -110,6 +113,7 @@ class DatasetSettings:
     scheme: str = ""
     device: str = "cpu"
     precision: str = "auto"
+    maker: LayoutMaker | None = None
 
     def __post_init__(self) -> None:
         if self.looks not in LOOKS:
@@ -117,7 +121,10 @@ class DatasetSettings:
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the bytes, as JSON can hold it: layouts by name and hash, wherever they lie."""
-        record = asdict(self)
+        record = asdict(replace(self, maker=None))
+        del record["maker"]
+        if self.maker is not None:
+            record["maker"] = self.maker.identity()
         record["model"] = Path(self.model).name
         record["layouts"] = [[layout.name, layout.sha256] for layout in self.layouts]
         return record
@@ -257,7 +264,9 @@ def _labels(
     side = settings.size
     shape = side, side
     place: dict[str, float | None] = {"y": None, "x": None}
-    if not planned.layout.path:
+    if not planned.layout.path and settings.maker is not None:
+        square, scheme = _made(model, settings, planned)
+    elif not planned.layout.path:
         whole = side if planned.degrees == 0 else math.ceil(side * math.sqrt(2))
         made, scheme = example_layout(planned.layout.name, whole, model.um_per_px, planned.seed)
         square = cut(made, whole / 2, whole / 2, side, planned.degrees, planned.turns, planned.flip)
@@ -279,6 +288,22 @@ def _labels(
     if "nuclei" in model.scheme.names and "nuclei" not in scheme.names:
         labels = scatter_nuclei(labels, scheme=model.scheme, um_per_px=model.um_per_px, seed=planned.seed)
     return labels, place
+
+
+def _made(model: PaintModel, settings: DatasetSettings, planned: Plan) -> tuple[Labels, TissueScheme]:
+    """Make the label map of an item, several if need be for one that has tissue, and turn it."""
+    assert settings.maker is not None
+    side = settings.size
+    whole = side if planned.degrees == 0 else math.ceil(side * math.sqrt(2))
+    rng = np.random.default_rng((settings.seed, 2, planned.number))
+    seed = planned.seed
+    for _ in range(_TRIES):
+        made, scheme = settings.maker(planned.layout.name, whole, model.um_per_px, seed, model.scheme)
+        square = cut(made, whole / 2, whole / 2, side, planned.degrees, planned.turns, planned.flip)
+        if (square != scheme.background).mean() >= settings.least_tissue:
+            break
+        seed = int(rng.integers(2**31))
+    return square, scheme
 
 
 def _places(

@@ -260,7 +260,9 @@ def _card(settings: DatasetSettings, card: ModelCard, rows: list[dict[str, Any]]
     shown = ", ".join(sources[:12]) + (f" and {len(sources) - 12} more" if len(sources) > 12 else "")
     stain = "none" if settings.stain == 0 else f"{settings.stain:g} (share of the optical density)"
     terms = card.terms or "those of the model"
-    splitting = ""
+    splitting, maker = "", ""
+    if settings.maker is not None:
+        maker = "".join(f"| layouts: {key} | {value} |\n" for key, value in settings.maker.identity().items())
     if any(layout.path for layout in settings.layouts):
         splitting = (
             " Rows of one `layout` are cuts of one label map: keep them on one side of\na split (`table = "
@@ -280,7 +282,7 @@ teaching, never for diagnosis.
 | terms | {terms} |
 | the model was trained on | {card.data or "see its card"} |
 | layouts | {shown or "none"} |
-| looks | {settings.looks}; change of stain: {stain} |
+{maker}| looks | {settings.looks}; change of stain: {stain} |
 | turns | quarter turns and mirror images, and up to {settings.max_turn:g} degrees to either side |
 | seed | {settings.seed} |
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,16 +30,45 @@ class Layout:
     Attributes
     ----------
     name : str
-        Name of the file in its folder, or of the example.
+        Name of the file in its folder, of the example, or of what a maker makes.
     path : str
-        The file; empty for an example, which is made anew for every picture.
+        The file; empty for an example and for what is made, anew for every picture.
     sha256 : str
-        Hash of the file's bytes; empty for an example, and for a zarr, which is a folder.
+        Hash of the file's bytes, or of the weights that make it; empty for an example, and for a zarr, which
+        is a folder.
     """
 
     name: str
     path: str = ""
     sha256: str = ""
+
+
+class LayoutMaker(Protocol):
+    """Makes label maps for a data set, in any process: it can be pickled."""
+
+    def __call__(
+        self, name: str, side: int, um_per_px: float, seed: int, scheme: TissueScheme
+    ) -> tuple[Labels, TissueScheme]:
+        """Make a label map, uint8 (side, side), in a scheme that can be rewritten in ``scheme``.
+
+        Parameters
+        ----------
+        name : str
+            Of the :class:`Layout`.
+        side : int
+            In pixels.
+        um_per_px : float
+            Micrometers a pixel.
+        seed : int
+            Chooses it.
+        scheme : TissueScheme
+            Of the model that is to draw.
+        """
+        ...
+
+    def identity(self) -> dict[str, Any]:
+        """Return what the label maps depend on beside the arguments, as JSON can hold it."""
+        ...
 
 
 def find_layouts(source: str | os.PathLike[str], scheme: TissueScheme | None = None) -> tuple[Layout, ...]:

@@ -1,0 +1,308 @@
+"""What a model of layouts is measured on: windows of real label maps, of patients seen and held out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.errors import HistosynthError, TrainingError
+from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.study.budget import Budget
+from napari_histosynth.zoo import find_model
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.layout.config import LayoutConfig
+    from napari_histosynth.paint.data import Field
+
+    Pixels = npt.NDArray[np.uint8]
+
+SCHEME = "colon-2"
+"""Scheme of the label maps that are compared: background, non-epithelium, epithelium."""
+
+
+@dataclass(frozen=True)
+class LayoutBudget:
+    """Sizes of everything that an evaluation of a model of layouts draws and trains.
+
+    Attributes
+    ----------
+    layouts : int
+        Layouts of each grade.
+    segmented : int
+        Layouts whose image channels the segmenter labels, at most; as many real windows.
+    pairs : int
+        Pairs whose likeness is measured, of drawn and of real.
+    encoded : int
+        Held-out windows that are encoded, at most.
+    latents, places : int
+        Latents that go along the axis of grades, and places on it.
+    large, larges : int
+        Side in px of large layouts, at the scale of the paint model, and how many.
+    drawn, painted : int
+        Pictures that each arm is trained on, and their side in px.
+    arms : tuple of str
+        What segmentation networks are trained on: "maps" (real label maps, painted), "layouts" (painted),
+        "both".
+    teaching : Budget
+        Length and size of that training; only what
+        :func:`~napari_histosynth.study.segmentation.train_segmenter` reads counts.
+    """
+
+    layouts: int
+    segmented: int
+    pairs: int
+    encoded: int
+    latents: int
+    places: int
+    larges: int
+    drawn: int
+    teaching: Budget
+    large: int = 2048
+    painted: int = 384
+    arms: tuple[str, ...] = ("maps", "layouts")
+
+
+BUDGETS = {
+    "quick": LayoutBudget(
+        layouts=24, segmented=40, pairs=60, encoded=32, latents=8, places=9, larges=1, drawn=32,
+        teaching=Budget(seeds=1, steps=140, drawn=32, judge_steps=(), batch=6, crop=144),
+    ),
+    "full": LayoutBudget(
+        layouts=96, segmented=160, pairs=300, encoded=64, latents=24, places=9, larges=4, drawn=160,
+        teaching=Budget(seeds=2, steps=600, drawn=160, judge_steps=()), large=3072,
+        arms=("maps", "layouts", "both"),
+    ),
+}  # fmt: skip
+"""Budgets by name: some 5 and some 40 minutes on one CPU core."""
+
+
+@dataclass(frozen=True)
+class LayoutSubject:
+    """A model to evaluate, found but not loaded.
+
+    Attributes
+    ----------
+    model : Path
+        Its folder.
+    name : str
+        Its name.
+    sha256 : str
+        Of its weights.
+    config : LayoutConfig
+        How it was trained: which patients it did not see.
+    data : Path
+        Folder that the sources' paths are relative to.
+    """
+
+    model: Path
+    name: str
+    sha256: str
+    config: LayoutConfig
+    data: Path
+
+    def fingerprint(self) -> str:
+        """Return a hash of the model, what was held out, and the names and sizes of the data's files."""
+        digest = hashlib.sha256(f"{self.sha256} {self.config.data}".encode())
+        for source in self.config.data.sources:
+            folder = self.data / source.path
+            for path in sorted(folder.rglob("*")):
+                if path.is_file():
+                    digest.update(f"{path.relative_to(folder)} {path.stat().st_size}\n".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A window of a real field, as large as what the model draws.
+
+    Attributes
+    ----------
+    name, group, grade : str
+        Where it is from: field, patient, and the grade in the model's words.
+    image : ndarray
+        uint8 (size, size, 3).
+    labels : ndarray
+        uint8 (size, size) of :data:`SCHEME`.
+    """
+
+    name: str
+    group: str
+    grade: str
+    image: Pixels
+    labels: Pixels
+
+
+@dataclass(frozen=True)
+class LayoutMaterial:
+    """Real tissue at the model's scale.
+
+    Attributes
+    ----------
+    trained, held_out : list of Piece
+        Windows of graded fields that are large enough.
+    fields : list of Field
+        All that was trained on, in any size: where nearest neighbors are looked for.
+    """
+
+    trained: list[Piece]
+    held_out: list[Piece]
+    fields: list[Field]
+
+    @property
+    def grades(self) -> tuple[str, ...]:
+        """Grades of the windows, those of training patients first."""
+        return tuple(dict.fromkeys(one.grade for one in (*self.trained, *self.held_out)))
+
+
+def get_layout_budget(name: str) -> LayoutBudget:
+    """Return a budget by its name.
+
+    Raises
+    ------
+    HistosynthError
+        If there is none of that name.
+    """
+    if name not in BUDGETS:
+        raise HistosynthError(f'There is no budget "{name}"; choose one of {", ".join(BUDGETS)}.')
+    return BUDGETS[name]
+
+
+def find_layout_subject(model: str | Path, data: Path, config: Path | None = None) -> LayoutSubject:
+    """Find a model of layouts, the configuration that it was trained by, and the data.
+
+    Parameters
+    ----------
+    model : str or Path
+        Name or folder of the model.
+    data : Path
+        Folder that the sources' paths are relative to.
+    config : Path, optional
+        Training configuration, which says who was held out; ``train.toml`` in the model's folder when absent.
+
+    Raises
+    ------
+    TrainingError
+        If there is no configuration, it holds nobody out, or the data are missing.
+    ModelError
+        If there is no such model.
+    """
+    from napari_histosynth.layout.config import read_layout_config
+
+    folder = find_model(model)
+    if folder.card.system != "layout":
+        raise TrainingError(
+            f"The model {folder.name!r} draws no layouts; choose one such as 'colon-layout', or another way "
+            "to evaluate it."
+        )
+    if folder.card.scheme != SCHEME:
+        raise TrainingError(
+            f"The model {folder.name!r} draws layouts of {folder.card.scheme or 'no scheme'}; only those of "
+            f"{SCHEME} can be compared with real label maps."
+        )
+    path = folder.path / "train.toml" if config is None else config
+    if config is None and not path.exists():
+        raise TrainingError(
+            f"The model {folder.name!r} has no train.toml that says which patients it did not see; give the "
+            "configuration that it was trained by with --config."
+        )
+    settings = read_layout_config(path)
+    if not any(one.held_out or one.hold_out_one_in for one in settings.data.sources):
+        raise TrainingError(
+            f"The configuration {path} holds nobody out; what a model was trained on cannot show how good it "
+            "is."
+        )
+    if not data.is_dir():
+        raise TrainingError(f"There is no folder {data}; give that of the data it was trained on.")
+    return LayoutSubject(folder.path, folder.name, folder.card.sha256, settings, data)
+
+
+def load_layout_material(subject: LayoutSubject, size: int, kept: Path | None = None) -> LayoutMaterial:
+    """Read real fields at the model's scale and cut windows out of them.
+
+    Parameters
+    ----------
+    subject : LayoutSubject
+        What is evaluated.
+    size : int
+        Side of the windows in px.
+    kept : Path, optional
+        Where label maps that are made stay.
+
+    Raises
+    ------
+    TrainingError
+        If nothing graded is held out that holds a window.
+    """
+    both = [
+        real_fields(subject, subject.config.model.um_per_px, held_out, kept) for held_out in (False, True)
+    ]
+    trained, held_out = ([piece for field in fields for piece in cut_pieces(field, size)] for fields in both)
+    for pieces, who in ((trained, "to train on"), (held_out, "held out")):
+        if not pieces:
+            raise TrainingError(
+                f"No graded picture in {subject.data} that is {who} has {size} px a side at "
+                f"{subject.config.model.um_per_px:g} um; give larger ones."
+            )
+    return LayoutMaterial(trained, held_out, both[0])
+
+
+def real_fields(
+    subject: LayoutSubject, um_per_px: float, held_out: bool, kept: Path | None = None
+) -> list[Field]:
+    """Read the fields of all sources with label maps of :data:`SCHEME`, at any scale."""
+    from napari_histosynth.paint.sources import load_sources
+
+    cache = None if kept is None else kept / f"labels-{um_per_px:g}-{'held-out' if held_out else 'trained'}"
+    return load_sources(
+        subject.data,
+        subject.config.data.sources,
+        get_scheme(SCHEME),
+        um_per_px,
+        held_out=held_out,
+        cache=cache,
+    )
+
+
+def cut_pieces(field: Field, size: int) -> list[Piece]:
+    """Cut windows out of a field that cover it nearly once; none of one that is too small or has no grade."""
+    height, width = field.labels[0].shape
+    grade = grade_of(field.grade)
+    if min(height, width) < size or not grade:
+        return []
+    rows, columns = (
+        np.linspace(0, length - size, max(1, round(length / size))).round().astype(int)
+        for length in (height, width)
+    )
+    return [
+        Piece(
+            f"{field.name} at {y}, {x}",
+            f"{field.source} {field.group}",
+            grade,
+            np.ascontiguousarray(field.image[y : y + size, x : x + size]),
+            np.ascontiguousarray(field.labels[0][y : y + size, x : x + size]),
+        )
+        for y in rows
+        for x in columns
+    ]
+
+
+def grade_of(named: str) -> str:
+    """Return a grade or stage of a data set in the words of models."""
+    from napari_histosynth.layout.config import KNOWN_AS
+
+    return KNOWN_AS.get(named, named)
+
+
+def by_grade(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
+    """Return windows by their grade."""
+    found: dict[str, list[Piece]] = {}
+    for one in pieces:
+        found.setdefault(one.grade, []).append(one)
+    return found
