@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.slide.glandground import Manner
@@ -25,7 +26,7 @@ from napari_histosynth.slide.layout import fractions
 from napari_histosynth.slide.layoutclasses import MUCOSA, TUMOR
 from napari_histosynth.slide.levels import STEP
 from napari_histosynth.slide.sketch import light_through
-from napari_histosynth.slide.softnoise import soft_noise
+from napari_histosynth.slide.softnoise import STREAM, soft_noise
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,14 +44,18 @@ RIM = 8
 _BLOCK = 256
 #: Distance, in units, from which no gland is near.
 _FAR = np.float32(40)
-#: Streams of noise: outlines that wander, and small lumens.
-_WARP, _HOLES = 0x8100, 0x8110
+#: Streams of noise: outlines that wander, and small lumens, and cells.
+_WARP, _HOLES, _GRAIN = 0x8100, 0x8110, 0x8111
 #: Optical density of stroma, epithelium, and what it holds, mucin and an empty lumen, over that of the tissue
 #: around: of mucosa and of tumor.
-_STROMA, _EPITHELIUM = (0.5, 0.6), (1.5, 1.45)
+_STROMA, _EPITHELIUM = (0.55, 0.62), (1.5, 1.45)
+#: How much denser epithelium is at its foot, and paler at its top, than on average.
+_NUCLEI = 0.15
+#: How much the density of stroma varies from pixel to pixel of level 4: cells in mucosa, in tumor.
+_CELLS = (0.22, 0.15)
 _MUCIN, _EMPTY = 1.0, 0.15
-#: Share that is kept of what was drawn finer than its parent, at level 6 and at level 4.
-_KEPT = (0.7, 0.4)
+#: Share that is kept of what was drawn finer than its parent, in stroma and in glands.
+_KEPT = (0.8, 0.4)
 #: Red, green and blue of epithelium and of stroma, of the same density.
 _BLUE, _PINK = np.array([1.05, 0.99, 1.0], np.float32), np.array([0.93, 1.03, 1.0], np.float32)
 #: Half the side in pixels of level 6 of the square that keeps its mean there.
@@ -100,6 +105,7 @@ def lay_glands(
     if factor is None:
         return drawn
     inner = np.s_[rim:-rim, rim:-rim]
+    factor, within = factor[..., :3], factor[..., 3:][inner]
     even = optical_density(parent)
     if fine:
         # the parent shows glands already, laid there: they are laid into its mean around
@@ -109,9 +115,10 @@ def lay_glands(
         strength = strength[inner]
     else:
         held = _mean_around(strength, rim)
-        held /= np.maximum(_mean_around(factor * strength, rim), np.float32(0.01))
+        held = held / np.maximum(_mean_around(factor * strength, rim), np.float32(0.01))
         light, strength = _light(_enlarged(even, RIM) * factor[inner] * held), strength[inner]
-    light += np.float32(_KEPT[fine]) * (drawn - _enlarged(parent.astype(np.float32), RIM))
+    kept = np.float32(_KEPT[0]) + np.float32(_KEPT[1] - _KEPT[0]) * within
+    light += kept * (drawn - _enlarged(parent.astype(np.float32), RIM))
     change = strength * (light - drawn)
     if fine:
         change -= np.repeat(np.repeat(_mean_of_blocks(change), STEP, 0), STEP, 1)
@@ -136,13 +143,14 @@ def gland_density(level: int, seed: int, window: Window, layout: npt.NDArray[np.
     Returns
     -------
     ndarray or None
-        float32 (height, width, 3); None where there are no glands.
+        float32 (height, width, 4): of red, green and blue, and which share of each pixel is gland; None where
+        there are no glands.
     """
     manner = manner_of(seed)
     over = 1 if level <= _UNIT_LEVEL else 2  # coarse pixels are means of finer ones
     scale = 2.0 ** (level - _UNIT_LEVEL)  # units a pixel
     side = int(_BLOCK / scale)
-    out = np.empty((*window.shape, 3), np.float32)
+    out = np.empty((*window.shape, 4), np.float32)
     found = False
     for relative in tile_windows(Window.of_shape(window.shape), side if over > 1 else max(window.shape)):
         block = relative.shift(window.y0, window.x0)
@@ -154,7 +162,8 @@ def gland_density(level: int, seed: int, window: Window, layout: npt.NDArray[np.
         tumor = fractions(layout, block, level)[TUMOR]
         glands = glands_around(seed, units, layout, manner)
         if glands is None:
-            out[relative.slices] = _stroma(tumor)[..., None] * _PINK
+            out[..., :3][relative.slices] = _stroma(tumor)[..., None] * _PINK
+            out[..., 3][relative.slices] = 0
             continue
         found = True
         if over > 1:
@@ -198,12 +207,22 @@ def _painted(seed: int, window: Window, scale: float, glands: Glands, tumor: Pla
         pierced = np.minimum(pierced, -(edge + np.float32(2.5)))
         core = np.where(holes > 0, np.clip(np.float32(0.5) + pierced * soft, 0, 1), core)
     core = np.minimum(core, within)
+    # nuclei stand at the foot of the epithelium
+    slope = np.float32(1 + _NUCLEI) - np.float32(2 * _NUCLEI) * np.clip(-edge / wall, 0, 1)
+    epithelium = (np.float32(_EPITHELIUM[0]) + np.float32(_EPITHELIUM[1] - _EPITHELIUM[0]) * of_tumor) * slope
     fill = np.float32(_MUCIN) + np.float32(_EMPTY - _MUCIN) * pale
-    epithelium = np.float32(_EPITHELIUM[0]) + np.float32(_EPITHELIUM[1] - _EPITHELIUM[0]) * of_tumor
-    out = ((1 - within) * _stroma(tumor))[..., None] * _PINK
-    out += ((within - core) * epithelium)[..., None] * _BLUE
-    out += (core * fill)[..., None]
-    return np.asarray(out, np.float32)
+    stroma = _stroma(tumor)
+    if scale <= 1:
+        grain = gaussian(seed, STREAM + _GRAIN, _UNIT_LEVEL, window)
+        stroma *= 1 + (np.float32(_CELLS[0]) + np.float32(_CELLS[1] - _CELLS[0]) * tumor) * grain
+    stroma *= 1 - within
+    epithelium *= within - core
+    fill *= core
+    out = np.empty((*window.shape, 4), np.float32)
+    for color in range(3):
+        out[..., color] = stroma * _PINK[color] + epithelium * _BLUE[color] + fill
+    out[..., 3] = within
+    return out
 
 
 def _distances(

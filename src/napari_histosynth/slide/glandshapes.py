@@ -191,10 +191,10 @@ def _crypts_across(seed: int, ground: Ground, manner: Manner) -> Glands:
     down, right = _unit(
         ground.at(ground.drift[0], y, x) + 0.3 * chance[3], ground.at(ground.drift[1], y, x) + 0.3 * chance[4]
     )
-    radius = manner.radius * (1 + 0.09 * np.clip(chance[5], -2, 2)) * (1 - 0.04 * skew)
+    radius = manner.radius * (1 + 0.12 * np.clip(chance[5], -2, 2)) * (1 - 0.04 * skew)
     none = np.zeros_like(y)
     return Glands(
-        y, x, down, right, skew, radius, none, none, 0.5 * radius,
+        y, x, down, right, skew, radius, none, none, (0.5 - 0.14 * manner.mucin) * radius,
         np.clip(0.25 + 0.35 * manner.mucin + 0.15 * chance[6], 0, 1), none, none, chance[2],
     )  # fmt: skip
 
@@ -251,8 +251,8 @@ def _crypts_along(
     down, right = _unit(down + 0.04 * chance[4], right + 0.04 * chance[5])
     return Glands(
         _rounded(y), _rounded(x), down, right, half, manner.thick * (1 + 0.06 * chance[6]), 1.2 * chance[7],
-        none + 0.12, none + 0.55 * manner.thick, np.clip(0.3 + 0.4 * manner.mucin + 0.15 * chance[2], 0, 1),
-        none, none, 30 - np.abs(move) / 4 + 0.1 * chance[0],
+        none + 0.12, none + (0.55 - 0.12 * manner.mucin) * manner.thick,
+        np.clip(0.3 + 0.4 * manner.mucin + 0.15 * chance[2], 0, 1), none, none, 30 - np.abs(move) / 4 + 0.1 * chance[0],
     )  # fmt: skip
 
 
@@ -261,7 +261,7 @@ def _stays(glands: Glands, asked: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]
     at = np.flatnonzero(asked)
     part = glands.pick(at)
     dy, dx = part.y[:, None] - glands.y, part.x[:, None] - glands.x
-    wide = 0.6 * (part.radius[:, None] + glands.radius)
+    wide = (0.6 - 0.18 * part.tumor)[:, None] * (part.radius[:, None] + glands.radius)
     beaten = glands.rank > part.rank[:, None]
     beaten &= np.abs(dy * glands.right - dx * glands.down) < wide
     beaten &= np.abs(dy * glands.down + dx * glands.right) < 0.8 * (part.half[:, None] + glands.half) + wide
