@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,11 +21,13 @@ BUILD_HELP = help_text("""Make the named places of a model and the map of its la
 \b
 $ histosynth atlas build --model colon-10class --data DATA
 $ histosynth atlas build --model runs/mine/model --data my-slides -o elsewhere
+$ histosynth atlas build --model colon-layout --data DATA
 
 Pictures of the patients that the model was trained on are encoded; those held out are left alone. Writes
 anchors.json, a place for each grade that pathologists named ('histosynth anchors list' shows them), and
 atlas.safetensors, the map. Both belong to the model's weights: when it is trained anew, make them anew. No
-picture is kept in either. The same command writes the same bytes on the same machine.""")
+picture is kept in either. Of a model of layouts the map is one of arrangements: pictures with their labels
+are encoded, and thumbnails are label maps. The same command writes the same bytes on the same machine.""")
 
 SHOW_HELP = help_text("""Draw the map of a model's latents as a picture.
 
@@ -82,6 +84,11 @@ def build(
     from napari_histosynth.zoo import find_model
 
     folder = find_model(model)
+    if folder.card.system == "layout":
+        from napari_histosynth.cli.atlaslayout import build_layouts
+
+        build_layouts(folder, data, output, config, neighbors=neighbors, device=device)
+        return
     with waiting(f"Loading {folder.name}"):
         from napari_histosynth.latent.surveying import (
             build_places,
@@ -124,10 +131,20 @@ def show(
         from napari_histosynth.io import save_image
         from napari_histosynth.latent.atlaspicture import atlas_picture
         from napari_histosynth.latent.known import known_anchors, known_atlas
-        from napari_histosynth.paint.model import load_model
 
-        loaded = load_model(folder.path, device=device)
-        atlas, named = known_atlas(folder, loaded), known_anchors(folder, loaded)
+        loaded: Any
+        if folder.card.system == "layout":
+            from napari_histosynth.layout.model import load_layout_model
+            from napari_histosynth.layout.surveying import LayoutArtist
+
+            loaded = load_layout_model(folder.path, device=device)
+            owner, artist = loaded.owner, LayoutArtist(loaded)
+        else:
+            from napari_histosynth.paint.model import load_model
+
+            owner = loaded = load_model(folder.path, device=device)
+            artist = None
+        atlas, named = known_atlas(folder, owner), known_anchors(folder, owner)
     if atlas is None:
         raise ModelError(
             f"{loaded.name} has no map of its latents; make one from its training data with "
@@ -135,7 +152,14 @@ def show(
         )
     with progress(f"Drawing the map of {loaded.name}") as tell:
         image, note = atlas_picture(
-            atlas, loaded, by=by, color=color, named=named, thumbnails=thumbnails, progress=tell
+            atlas,
+            loaded,
+            by=by,
+            color=color,
+            named=named,
+            thumbnails=thumbnails,
+            artist=artist,
+            progress=tell,
         )
     save_image(output, image, note)
     say(f"Wrote {output}: {len(atlas)} latents of {loaded.name} and {len(named)} named places.")

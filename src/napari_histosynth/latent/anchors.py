@@ -19,7 +19,7 @@ from napari_histosynth.latent.space import check_style
 from napari_histosynth.zoo.places import ANCHORS_NAME as ANCHORS_NAME  # beside a model's weights
 
 if TYPE_CHECKING:
-    from napari_histosynth.paint.model import PaintModel
+    from napari_histosynth.latent.owner import LatentOwner
 
 _FORMAT = "histosynth-anchors-1"
 
@@ -131,14 +131,14 @@ class Anchors:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_anchors(path: Path, model: PaintModel) -> Anchors:
+def read_anchors(path: Path, model: LatentOwner) -> Anchors:
     """Read places from a file.
 
     Parameters
     ----------
     path : Path
         JSON, as :meth:`Anchors.write` makes it.
-    model : PaintModel
+    model : LatentOwner
         What they must be for.
 
     Raises

@@ -25,6 +25,7 @@ from napari_histosynth.zoo.places import ATLAS_NAME as ATLAS_NAME  # beside a mo
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_histosynth.latent.owner import LatentOwner
     from napari_histosynth.paint.model import PaintModel
 
 _FORMAT = "histosynth-atlas-1"
@@ -185,14 +186,14 @@ class Atlas:
         return middle, axes * np.where(axes.sum(0) < 0, -1, 1)
 
 
-def read_atlas(path: Path, model: PaintModel) -> Atlas:
+def read_atlas(path: Path, model: LatentOwner) -> Atlas:
     """Read a map.
 
     Parameters
     ----------
     path : Path
         As :meth:`Atlas.write` makes it.
-    model : PaintModel
+    model : LatentOwner
         Whose it must be.
 
     Raises

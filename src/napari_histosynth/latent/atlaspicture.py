@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from napari_histosynth.latent.thumbnail import SIDE, ThumbnailArtist
 if TYPE_CHECKING:
     from napari_histosynth.latent.anchors import Anchors
     from napari_histosynth.latent.atlas import Atlas
+    from napari_histosynth.latent.thumbnail import Artist
     from napari_histosynth.paint.model import PaintModel
 
 _MAP, _MARGIN, _KEY = 900, 40, 330
@@ -27,14 +28,39 @@ _INK, _LINE = (30, 30, 30), (90, 90, 90)
 _GAP = 14
 
 
+class DrawnBy(Protocol):
+    """What a picture of a map says of the model."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hash of its weights."""
+        ...
+
+    @property
+    def device(self) -> Any:
+        """Where it draws, a torch device."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """In which number format."""
+        ...
+
+
 def atlas_picture(
     atlas: Atlas,
-    model: PaintModel,
+    model: PaintModel | DrawnBy,
     *,
     by: str = "neighbors",
     color: str = "grade",
     named: Anchors | None = None,
     thumbnails: int = 6,
+    artist: Artist | None = None,
     progress: Callable[[float], None] = lambda share: None,
     cancel: Callable[[], bool] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], Provenance]:
@@ -44,8 +70,8 @@ def atlas_picture(
     ----------
     atlas : Atlas
         The map.
-    model : PaintModel
-        Whose it is; draws the thumbnails.
+    model : PaintModel or DrawnBy
+        Whose it is; draws the thumbnails unless ``artist`` does.
     by : str
         "neighbors" (t-SNE, if the map has it) or "components".
     color : str
@@ -55,6 +81,8 @@ def atlas_picture(
     thumbnails : int
         How many entries of the legend get a thumbnail below: the latent in the middle of their pictures, in
         the stain in the middle of all.
+    artist : Artist, optional
+        Draws the thumbnails of models that paint no label maps.
     progress : callable
         Told the share that is done.
     cancel : callable, optional
@@ -74,7 +102,8 @@ def atlas_picture(
     """
     key = key_of(atlas, color, counts_of(named))
     entries = _spread([entry for entry in key.entries if entry.name], thumbnails)
-    artist = ThumbnailArtist(model)
+    if artist is None:
+        artist = ThumbnailArtist(cast("PaintModel", model))
     width = _MARGIN + _MAP + _GAP + _KEY
     across = (width - 2 * _MARGIN + _GAP) // (SIDE + _GAP)
     frame = _frame(atlas.places(by))

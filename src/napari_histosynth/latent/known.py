@@ -12,12 +12,12 @@ from napari_histosynth.latent.anchors import ANCHORS_NAME, Anchor, Anchors, join
 from napari_histosynth.latent.atlas import ATLAS_NAME, Atlas, read_atlas
 
 if TYPE_CHECKING:
-    from napari_histosynth.paint.model import PaintModel
+    from napari_histosynth.latent.owner import LatentOwner
     from napari_histosynth.zoo import ModelFolder
 
 
 def known_anchors(
-    folder: ModelFolder, model: PaintModel, on_error: Callable[[ModelError], None] | None = None
+    folder: ModelFolder, model: LatentOwner, on_error: Callable[[ModelError], None] | None = None
 ) -> Anchors:
     """Return the places that lie beside a model's weights, and those of this user, which come last.
 
@@ -25,7 +25,7 @@ def known_anchors(
     ----------
     folder : ModelFolder
         Where the model lies.
-    model : PaintModel
+    model : LatentOwner
         The model.
     on_error : callable, optional
         Told why a file is left out, so that a model whose places are stale is of use still.
@@ -48,7 +48,7 @@ def known_anchors(
 
 
 def known_atlas(
-    folder: ModelFolder, model: PaintModel, on_error: Callable[[ModelError], None] | None = None
+    folder: ModelFolder, model: LatentOwner, on_error: Callable[[ModelError], None] | None = None
 ) -> Atlas | None:
     """Return the map of latents that lies beside a model's weights; None where there is none.
 
@@ -56,7 +56,7 @@ def known_atlas(
     ----------
     folder : ModelFolder
         Where the model lies.
-    model : PaintModel
+    model : LatentOwner
         The model.
     on_error : callable, optional
         Told why a map is left out.
@@ -78,7 +78,7 @@ def known_atlas(
         return None
 
 
-def keep_anchor(model: PaintModel, place: Anchor) -> Path:
+def keep_anchor(model: LatentOwner, place: Anchor) -> Path:
     """Add a place to those of this user, in place of one of the same name; returns the file."""
     path = user_anchors_path(model)
     own = read_anchors(path, model) if path.exists() else Anchors(model.name, model.sha256)
@@ -87,7 +87,7 @@ def keep_anchor(model: PaintModel, place: Anchor) -> Path:
     return path
 
 
-def user_anchors_path(model: PaintModel) -> Path:
+def user_anchors_path(model: LatentOwner) -> Path:
     """Return the file of this user's places in a model: one for each set of weights; it need not exist."""
     from platformdirs import user_data_path
 

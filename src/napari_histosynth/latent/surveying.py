@@ -28,6 +28,7 @@ from napari_histosynth.paint.graded import grade_values, graded_pictures
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from napari_histosynth.latent.owner import LatentOwner
     from napari_histosynth.paint.config import PaintConfig
     from napari_histosynth.paint.graded import GradedPicture
     from napari_histosynth.paint.model import PaintModel
@@ -61,7 +62,7 @@ class Survey:
     groups: tuple[str, ...]
     sources: tuple[str, ...]
 
-    def atlas(self, model: PaintModel) -> Atlas:
+    def atlas(self, model: LatentOwner) -> Atlas:
         """Return them as a map; evenly thinned to :data:`MOST_POINTS` where there are more."""
         n = len(self.styles)
         kept = np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).round().astype(int))
@@ -73,7 +74,7 @@ class Survey:
 
     def anchors(
         self,
-        model: PaintModel,
+        model: LatentOwner,
         counts_as: Mapping[str, float],
         tells: npt.NDArray[np.float32] | None = None,
         share: float = 1.0,
@@ -82,7 +83,7 @@ class Survey:
 
         Parameters
         ----------
-        model : PaintModel
+        model : LatentOwner
             Whose latents they are.
         counts_as : mapping of str to float
             What each grade counts, 0 to 1; places come source by source, in this order.

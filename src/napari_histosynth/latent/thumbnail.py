@@ -5,7 +5,7 @@ Nothing of the pictures that a latent was read from is in them: the labels are m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,14 @@ WINDOW = Window(16, 16 + SIDE, 84, 84 + SIDE)
 # a dysplastic field with glands of both kinds, and what is around so that its border is drawn as well
 _FIELD, _SEED = 448, 3
 _PREFERRED = ("dysplasia", "moderate")
+
+
+class Artist(Protocol):
+    """What draws thumbnails."""
+
+    def draw(self, latent: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """Draw a latent, uint8 (SIDE, SIDE, 3)."""
+        ...
 
 
 class ThumbnailArtist:

@@ -172,6 +172,7 @@ def nuclei_of(grades: Mapping[str, float]) -> dict[str, Any]:
         return {}
     mixed: dict[str, Any] = {}
     for key in parts[0][1]:
-        values = sum(share / total * np.asarray(part[key], np.float64) for share, part in parts)
-        mixed[key] = tuple(float(one) for one in values) if np.ndim(values) else float(values)
+        each = np.stack([share / total * np.asarray(part[key], np.float64) for share, part in parts])
+        mean = each.sum(0)
+        mixed[key] = tuple(mean.tolist()) if mean.ndim else float(mean)
     return mixed

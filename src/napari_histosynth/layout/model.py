@@ -16,6 +16,7 @@ from napari_histosynth.core.naming import beginning_with
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import TissueScheme
+from napari_histosynth.latent.owner import Owner
 from napari_histosynth.layout.network import BASE, Encoder, Generator, build_encoder, build_generator
 from napari_histosynth.zoo import ModelCard, find_model, load_state, select
 
@@ -84,6 +85,11 @@ class LayoutModel:
         return self.latent_size + len(self.grades)
 
     @property
+    def owner(self) -> Owner:
+        """What maps of its latents and named places are for: a latent and weights of grades, side by side."""
+        return Owner(self.name, self.sha256, self.style_size)
+
+    @property
     def size(self) -> int:
         """Pixels a side of a field that the generator draws at once."""
         return int(self.generator.size)
@@ -124,7 +130,7 @@ class LayoutModel:
             known = ", ".join(self.grades) or "none"
             problem = "Several grades begin" if found else "No grade is named or begins"
             raise ModelError(f"{problem} with {grade!r} in {self.name!r}; there are {known}.")
-        return np.eye(count, dtype=np.float32)[found[0]]
+        return np.asarray(np.eye(count)[found[0]], np.float32)
 
     def draw(
         self, latents: npt.ArrayLike, grades: npt.ArrayLike

@@ -258,7 +258,7 @@ class Sampler:
         if grade or not count:
             return self.model.grade_weights(grade)
         chosen = gaussian(seed, _GRADES, 0, Window(0, 1, 0, count))[0].argmax()
-        return np.eye(count, dtype=np.float32)[chosen]
+        return np.asarray(np.eye(count)[chosen], np.float32)
 
     def provenance(self, layout: Layout) -> Provenance:
         """Return what made a layout."""
