@@ -27,19 +27,22 @@ class GradeSlider(QAbstractSlider):
 
     Attributes
     ----------
+    beyond : float
+        How far the slider goes past either end, as a share of the way.
     gone : Signal of float and bool
         Share of the way that was chosen, -0.25 to 1.25, and whether more is about to follow: the mouse is
         down, or a key was pressed just now.
     """
 
     gone = Signal(float, bool)
+    beyond = BEYOND
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("grade-slider")
         self.setAccessibleName("Share of the way between two grades")
         self.setOrientation(Qt.Orientation.Horizontal)
-        self.setRange(round(-BEYOND * STEPS), round((1 + BEYOND) * STEPS))
+        self.setRange(round(-self.beyond * STEPS), round((1 + self.beyond) * STEPS))
         self.setSingleStep(STEPS // 100)
         self.setPageStep(STEPS // 10)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -78,7 +81,7 @@ class GradeSlider(QAbstractSlider):
 
     def place_of(self, share: float) -> QPointF:
         """Return where a share of the way is, in pixels of the widget."""
-        along = (share + BEYOND) / (1 + 2 * BEYOND)
+        along = (share + self.beyond) / (1 + 2 * self.beyond)
         return QPointF(_SIDE + along * (self.width() - 2 * _SIDE), _RADIUS + 2)
 
     # ---- mouse and keys
@@ -118,7 +121,7 @@ class GradeSlider(QAbstractSlider):
 
     def _go_to(self, event: Any) -> None:
         along = (event.position().x() - _SIDE) / max(1, self.width() - 2 * _SIDE)
-        value = round((along * (1 + 2 * BEYOND) - BEYOND) * STEPS)
+        value = round((along * (1 + 2 * self.beyond) - self.beyond) * STEPS)
         for end in (0, STEPS):  # the grades themselves are easy to hit
             if abs(self.place_of(value / STEPS).x() - self.place_of(end / STEPS).x()) < 3:
                 value = end
@@ -145,7 +148,7 @@ class GradeSlider(QAbstractSlider):
         if not self.isEnabled():
             pen.setOpacity(0.4)
         text = self.palette().windowText().color()
-        low, first, second, high = (self.place_of(t) for t in (-BEYOND, 0, 1, 1 + BEYOND))
+        low, first, second, high = (self.place_of(t) for t in (-self.beyond, 0, 1, 1 + self.beyond))
         top = first.y() - _GROOVE / 2
         colors = [QColor(*color) for color in self._colors]
         for start, end, color in ((low, first, colors[0]), (second, high, colors[1])):
@@ -161,7 +164,7 @@ class GradeSlider(QAbstractSlider):
         small = self.font()
         small.setPointSizeF(max(7.0, small.pointSizeF() * 0.8))
         pen.setFont(small)
-        for share in (-BEYOND, 0, 0.5, 1, 1 + BEYOND):
+        for share in sorted({-self.beyond, 0.0, 0.5, 1.0, 1 + self.beyond}):
             x = self.place_of(share).x()
             pen.setPen(QPen(text, 2 if share in (0, 1) else 1))
             long = 5 if share in (0, 1) else 2
@@ -169,9 +172,9 @@ class GradeSlider(QAbstractSlider):
             box = QRectF(x - 30, top + _GROOVE + 7, 60, 14)
             box.moveLeft(min(max(box.left(), 0), self.width() - box.width()))
             align = Qt.AlignmentFlag.AlignHCenter
-            if share == -BEYOND:
+            if share == -self.beyond:
                 align = Qt.AlignmentFlag.AlignLeft
-            elif share == 1 + BEYOND:
+            elif share == 1 + self.beyond:
                 align = Qt.AlignmentFlag.AlignRight
             pen.drawText(box, align, f"{share * 100:.0f} %")
         handle = self.place_of(self.value() / STEPS)

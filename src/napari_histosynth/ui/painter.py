@@ -15,6 +15,7 @@ from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import layers, prepare
 from napari_histosynth.ui.drawing import DrawingThread
 from napari_histosynth.ui.follow import LabelsFollower
+from napari_histosynth.ui.layoutnote import with_note
 from napari_histosynth.ui.look import Looks
 from napari_histosynth.ui.lookchanges import LookChanges
 from napari_histosynth.ui.lookdesk import LookDesk
@@ -360,7 +361,8 @@ class Painter(QObject, LookChanges):
                 self.failed.emit(report.sentence)
         else:
             scheme = self._needs_model().scheme
-            self.saving.write(Painting(report.pixels, report.labels, scheme, report.provenance))
+            made = with_note(report.provenance, self.stage.labels)
+            self.saving.write(Painting(report.pixels, report.labels, scheme, made))
 
     def _on_layer_removed(self, event: Any) -> None:
         """Let go of the canvas when one of its layers is removed."""

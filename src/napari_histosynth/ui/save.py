@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from napari_histosynth.io import save_labels_as, save_picture_as, save_provenanc
 from napari_histosynth.io.kinds import LABEL_ENDINGS, PICTURE_ENDINGS
 from napari_histosynth.io.together import put_all_in_place
 from napari_histosynth.paint.lookfile import LookPlan, save_look_plan
+from napari_histosynth.ui.layoutnote import labels_provenance, layout_in
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.model import PaintModel
@@ -197,8 +198,7 @@ def _write(kind: str, path: Path, painting: Painting, files: dict[str, Path]) ->
         others = {other: file.name for other, file in files.items() if other != kind}
         save_provenance(path, replace(made, extra={**made.extra, "files": others}))
     else:
-        # no network drew the labels: of what made the picture only scheme, scale and size are theirs
-        classes: dict[str, Any] = {**scheme_note(painting.scheme)}
-        drawn = Provenance(synthetic=False, um_per_px=made.um_per_px, size=made.size, extra=classes)
+        # of what made the picture only scheme, scale and size are theirs, and the layout if they are of one
+        drawn = labels_provenance(painting.scheme, made.um_per_px, made.size, layout_in(made.extra))
         color = kind == "colors"
         save_labels_as(path, painting.labels, painting.scheme, color=color, provenance=drawn)

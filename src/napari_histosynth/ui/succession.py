@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_histosynth.core.tissue import Labels
 from napari_histosynth.ui import layers
+from napari_histosynth.ui.layoutnote import set_note
 from napari_histosynth.ui.protect import protection_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def layer_for(
     if translate is None and before is not None and before.fits(model.scheme, model.um_per_px):
         before.sheet.removed = True
         layers.refill(before.labels, labels, name)
+        set_note(before.labels, None)
         protection_of(before.labels).lock(())
         return before.labels
     arguments = {**layers.label_layer_arguments(model.scheme, model.um_per_px), "name": name}

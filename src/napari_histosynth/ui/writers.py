@@ -9,9 +9,10 @@ import numpy as np
 
 from napari_histosynth.core.errors import HistosynthError, ImageError, SchemeError
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.core.scheme_note import noted_scheme, scheme_note
+from napari_histosynth.core.scheme_note import noted_scheme
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.ui.layers import METADATA_KEY
+from napari_histosynth.ui.layoutnote import labels_provenance, layout_in
 
 
 def write_tiff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -71,10 +72,7 @@ def _of_layer(
                 "which gives it a scheme."
             )
         height, width = pixels.shape[:2]
-        # no network drew the labels
-        made = Provenance(
-            synthetic=False, um_per_px=um_per_px, size=(height, width), extra=dict(scheme_note(scheme))
-        )
+        made = labels_provenance(scheme, um_per_px, (height, width), layout_in(note))
         return pixels, scheme, um_per_px, made
     if not attributes["rgb"]:
         raise ImageError(f'The layer "{name}" is no RGB picture; choose one of napari\'s own formats for it.')
