@@ -15,11 +15,12 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.glandground import Manner
 from napari_histosynth.slide.glands import RIM, gland_density, lay_glands
 from napari_histosynth.slide.glandshapes import HALO, SEEN, glands_around
+from napari_histosynth.slide.layout import fractions
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.pyramid import Slide
 from napari_histosynth.slide.store import SlideStore
 
-TILE = Window(256, 512, 256, 512)
+TILE, SMALL = Window(256, 512, 256, 512), Window(128, 224, 128, 224)
 
 
 def layout_of(kind: int, side: int = 192) -> np.ndarray:
@@ -35,16 +36,21 @@ def flat(level: int, window: Window, color: tuple[int, int, int] = (170, 110, 18
     return np.full((*window.shape, 3), color, np.uint8), np.full((*seen.shape, 3), color, np.uint8)
 
 
+def density_of(level: int, seed: int, window: Window, layout: np.ndarray) -> np.ndarray:
+    found = gland_density(level, seed, window, fractions(layout, window, level)[TUMOR], layout)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("kind", [MUCOSA, TUMOR])
 @pytest.mark.parametrize("level", [4, 6])
 def test_any_window_shows_the_same_glands(kind: int, level: int) -> None:
     layout, side = layout_of(kind), 4 if level == 6 else 1
     whole = Window(320, 520, 312, 472).coarsen(side)
-    density = gland_density(level, 3, whole, layout)
-    assert density is not None
+    density = density_of(level, 3, whole, layout)
     for window in (Window(328, 368, 320, 344), Window(400, 512, 352, 464), Window(444, 452, 400, 404)):
         part = window.coarsen(side)
-        found = gland_density(level, 3, part, layout)
+        found = density_of(level, 3, part, layout)
         assert np.array_equal(found, density[part.relative_to(whole).slices])
 
 
@@ -56,7 +62,7 @@ def test_glands_depend_on_the_layout_nearby_alone() -> None:
     other = np.full_like(layout, TISSUE)
     other[near.slices] = layout[near.slices]
     assert HALO < SEEN < 300
-    assert np.array_equal(gland_density(4, 1, window, layout), gland_density(4, 1, window, other))
+    assert np.array_equal(density_of(4, 1, window, layout), density_of(4, 1, window, other))
 
 
 def test_crypts_are_as_large_and_as_far_apart_as_real_ones() -> None:
@@ -87,9 +93,10 @@ def test_crypts_cut_lengthwise_stand_on_the_surface_side_by_side() -> None:
 
 @pytest.mark.parametrize("level", [4, 6])
 def test_glands_are_denser_at_their_wall_and_paler_within_and_around(level: int) -> None:
-    layout = np.full((512, 512), MUCOSA, np.uint8)
-    drawn, parent = flat(level, TILE)
-    found = lay_glands(level, 2, TILE, drawn, parent, layout)
+    layout = np.full((384, 384), MUCOSA, np.uint8)
+    window = TILE if level == 4 else SMALL
+    drawn, parent = flat(level, window)
+    found = lay_glands(level, 2, window, drawn, parent, layout)
     density = optical_density(found).sum(2)
     assert density.std() > (0.25 if level == 4 else 0.1)
     assert np.percentile(density, 90) > 1.2 * density.mean()
@@ -105,10 +112,10 @@ def test_every_pixel_of_the_parent_keeps_its_color() -> None:
 
 
 def test_colors_stay_at_the_coarser_level_too() -> None:
-    layout = np.full((512, 512), MUCOSA, np.uint8)
-    drawn, parent = flat(6, TILE)
-    found = lay_glands(6, 2, TILE, drawn, parent, layout)
-    means = found.reshape(16, 16, 16, 16, 3).mean((1, 3))
+    layout = np.full((384, 384), MUCOSA, np.uint8)
+    drawn, parent = flat(6, SMALL)
+    found = lay_glands(6, 2, SMALL, drawn, parent, layout)
+    means = found.reshape(6, 16, 6, 16, 3).mean((1, 3))
     assert np.abs(means - drawn[0, 0]).max() < 12
     assert np.abs(found.mean((0, 1)) - drawn[0, 0]).max() < 5
 

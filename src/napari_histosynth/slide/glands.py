@@ -11,7 +11,6 @@ What is laid depends on the seed, the layout, the pixels and the parent around t
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -40,8 +39,8 @@ GLANDS = 1
 LAID, _UNIT_LEVEL = (6, 4), 4
 #: Pixels of the parent around a tile that are looked at.
 RIM = 8
-#: Units that glands are found for at a time.
-_BLOCK = 256
+#: Units that glands are found for at a time, at least.
+_BLOCK = 536
 #: Distance, in units, from which no gland is near.
 _FAR = np.float32(40)
 #: Streams of noise: outlines that wander, and small lumens, and cells.
@@ -52,7 +51,7 @@ _STROMA, _EPITHELIUM = (0.55, 0.62), (1.5, 1.45)
 #: How much denser epithelium is at its foot, and paler at its top, than on average.
 _NUCLEI = 0.15
 #: How much the density of stroma varies from pixel to pixel of level 4: cells in mucosa, in tumor.
-_CELLS = (0.22, 0.15)
+_CELLS = (0.18, 0.08)
 _MUCIN, _EMPTY = 1.0, 0.15
 #: Share that is kept of what was drawn finer than its parent, in stroma and in glands.
 _KEPT = (0.8, 0.4)
@@ -101,7 +100,7 @@ def lay_glands(
     strength = np.clip(2 * (shares[MUCOSA] + shares[TUMOR]) - 1, 0, 1)[..., None]
     if not strength.any():
         return drawn
-    factor = gland_density(level, seed, wide, layout)
+    factor = gland_density(level, seed, wide, shares[TUMOR], layout)
     if factor is None:
         return drawn
     inner = np.s_[rim:-rim, rim:-rim]
@@ -126,17 +125,21 @@ def lay_glands(
     return laid
 
 
-def gland_density(level: int, seed: int, window: Window, layout: npt.NDArray[np.uint8]) -> Plane | None:
+def gland_density(
+    level: int, seed: int, window: Window, tumor: Plane, layout: npt.NDArray[np.uint8]
+) -> Plane | None:
     """Return the optical density that glands make, as a share of that of the tissue around.
 
     Parameters
     ----------
     level : int
-        Of the window.
+        Of the window, one of :data:`LAID`.
     seed : int
         Of the slide.
     window : Window
         Pixels of the level.
+    tumor : ndarray
+        float32 (height, width), how much of each pixel is tumor.
     layout : ndarray
         uint8 (y, x), the whole.
 
@@ -147,28 +150,22 @@ def gland_density(level: int, seed: int, window: Window, layout: npt.NDArray[np.
         there are no glands.
     """
     manner = manner_of(seed)
-    over = 1 if level <= _UNIT_LEVEL else 2  # coarse pixels are means of finer ones
-    scale = 2.0 ** (level - _UNIT_LEVEL)  # units a pixel
-    side = int(_BLOCK / scale)
+    over = 1 if level == _UNIT_LEVEL else 2  # coarse pixels are means of finer ones
+    scale = 2 ** (level - _UNIT_LEVEL)  # units a pixel
     out = np.empty((*window.shape, 4), np.float32)
     found = False
-    for relative in tile_windows(Window.of_shape(window.shape), side if over > 1 else max(window.shape)):
+    for relative in tile_windows(Window.of_shape(window.shape), _BLOCK // scale):
         block = relative.shift(window.y0, window.x0)
-        units = (
-            Window(*(math.floor(edge * scale) for edge in block))
-            if scale >= 1
-            else block.coarsen(int(1 / scale))
-        )
-        tumor = fractions(layout, block, level)[TUMOR]
-        glands = glands_around(seed, units, layout, manner)
+        share = tumor[relative.slices]
+        glands = glands_around(seed, block.refine(scale), layout, manner)
         if glands is None:
-            out[..., :3][relative.slices] = _stroma(tumor)[..., None] * _PINK
+            out[..., :3][relative.slices] = _stroma(share)[..., None] * _PINK
             out[..., 3][relative.slices] = 0
             continue
         found = True
         if over > 1:
-            tumor = np.repeat(np.repeat(tumor, over, 0), over, 1)
-        painted = _painted(seed, block.refine(over), scale / over, glands, tumor)
+            share = np.repeat(np.repeat(share, over, 0), over, 1)
+        painted = _painted(seed, block.refine(over), scale / over, glands, share)
         out[relative.slices] = painted if over == 1 else _halved(painted)
     return out if found else None
 
@@ -241,15 +238,19 @@ def _distances(
         reach = glands.half * np.abs(axis) + around
         low.append(np.floor((at - reach) / scale).astype(int))
         high.append(np.ceil((at + reach) / scale).astype(int))
-    rows = (np.arange(window.y0, window.y1) + 0.5) * scale
-    cols = (np.arange(window.x0, window.x1) + 0.5) * scale
+    # to the 512th of a unit, from the corner of the window: differences are exact, whatever the window
+    step = np.float32(512)
+    down_at = np.rint(step * warp[0]) * (1 / step) + ((np.arange(window.height) + 0.5) * scale)[:, None]
+    right_at = np.rint(step * warp[1]) * (1 / step) + (np.arange(window.width) + 0.5) * scale
+    down_at, right_at = down_at.astype(np.float32), right_at.astype(np.float32)
+    middle_y = (glands.y - window.y0 * scale).astype(np.float32)
+    middle_x = (glands.x - window.x0 * scale).astype(np.float32)
     for k in range(len(glands)):
         part = Window(low[0][k], high[0][k], low[1][k], high[1][k]).intersect(window)
         if part.is_empty:
             continue
         inside = part.relative_to(window).slices
-        dy = (rows[inside[0]] - glands.y[k]).astype(np.float32)[:, None] + warp[0][inside]
-        dx = (cols[inside[1]] - glands.x[k]).astype(np.float32)[None] + warp[1][inside]
+        dy, dx = down_at[inside] - middle_y[k], right_at[inside] - middle_x[k]
         down, right = np.float32(glands.down[k]), np.float32(glands.right[k])
         half = np.float32(glands.half[k])
         along, across = dy * down + dx * right, dy * right - dx * down

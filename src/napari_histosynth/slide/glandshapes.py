@@ -252,7 +252,8 @@ def _crypts_along(
     return Glands(
         _rounded(y), _rounded(x), down, right, half, manner.thick * (1 + 0.06 * chance[6]), 1.2 * chance[7],
         none + 0.12, none + (0.55 - 0.12 * manner.mucin) * manner.thick,
-        np.clip(0.3 + 0.4 * manner.mucin + 0.15 * chance[2], 0, 1), none, none, 30 - np.abs(move) / 4 + 0.1 * chance[0],
+        np.clip(0.3 + 0.4 * manner.mucin + 0.15 * chance[2], 0, 1), none, none,
+        30 - np.abs(move) / 4 + 0.1 * chance[0],
     )  # fmt: skip
 
 
