@@ -47,7 +47,18 @@ def test_the_grade_changes_what_is_drawn_and_is_judged() -> None:
     assert not torch.allclose(one(latent, grades[:1]), one(latent, grades[1:]))
     assert torch.allclose(one(latent), one(latent, torch.full((1, 2), 0.5)))
     judge, picture = Discriminator(6, (4, 4, 4), 2), torch.randn(1, 6, 16, 16)
-    assert not torch.allclose(judge(picture, grades[:1]), judge(picture, grades[1:]))
+    assert not torch.allclose(judge(picture, grades[:1])[0], judge(picture, grades[1:])[0])
+
+
+def test_parts_are_judged_beside_the_whole_by_what_lies_near_them() -> None:
+    torch.manual_seed(0)
+    judge, picture = Discriminator(6, (4, 4, 4, 4, 4), local=True), torch.randn(1, 6, 64, 64)
+    whole, parts = judge(picture)
+    assert (whole.shape, parts.shape) == ((1, 1), (1, 16 * 16))
+    picture[..., :8, :8] = 0
+    changed = (judge(picture)[1] != parts).reshape(16, 16).nonzero()
+    assert changed.max() < 8, "far from half of the picture"
+    assert len(judge(picture[..., :16, :16], stage=2)) == 1, "16 px are all one part"
 
 
 def test_pixel_norm_gives_a_mean_square_of_one() -> None:

@@ -128,6 +128,16 @@ def test_the_penalty_of_a_flat_discriminator_is_that_of_the_formula(kind: str) -
     assert found == pytest.approx(1.0 if kind == "wasserstein" else 0.0, abs=1e-4)  # (|0| - 1)^2; |0|^2 / 2
 
 
+def test_a_generator_begins_with_the_colors_of_real_pictures() -> None:
+    reddish = pairs()
+    for pair in reddish:
+        pair.image[..., 0] = 200 + pair.image[..., 0] // 16
+    one = training(configured(), reddish)
+    drawn = one.generator(torch.randn(16, 4)).detach()
+    assert float(drawn[:, 0].mean()) == pytest.approx(207.5 / 127.5 - 1, abs=0.1)
+    assert float(drawn[:, 0].std()) < 0.2 < float(drawn[:, 1].std())
+
+
 def test_real_pictures_are_faded_as_drawn_ones_are() -> None:
     real = torch.arange(16.0).reshape(1, 1, 4, 4)
     coarse = torch.tensor([[2.5, 4.5], [10.5, 12.5]]).repeat_interleave(2, 0).repeat_interleave(2, 1)

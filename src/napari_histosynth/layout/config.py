@@ -111,6 +111,8 @@ class LayoutLossSection(Section):
     penalty: float = Field(10.0, ge=0)
     penalty_every: int = Field(1, ge=1)  # steps; the weight is scaled to make up for it
     drift: float = Field(0.001, ge=0)  # keeps verdicts on real pictures near 0
+    local: bool = False  # parts of pictures are judged beside the whole: many more verdicts a step
+    widths: tuple[int, ...] = ()  # of the discriminator; the generator's without
 
 
 class GrowthSection(Section):
@@ -186,6 +188,10 @@ class LayoutConfig(Section):
             raise ValueError("a model without a scheme needs model.segmentation, how many maps it draws")
         if model.segmentation > 0 and model.scheme:
             raise ValueError("model.segmentation is for models without a scheme, or 0 to leave labels out")
+        if self.loss.widths and len(self.loss.widths) != stages:
+            raise ValueError(f"loss.widths has {len(self.loss.widths)} entries for {stages} stages")
+        if self.loss.local and stages < 4:
+            raise ValueError("loss.local needs a model of 32 px or more")
         if len(model.encoder_widths) > stages:
             raise ValueError(f"the encoder has more stages than the {stages} of the model")
         if bool(self.data.sources) == bool(self.data.arrays):

@@ -92,9 +92,12 @@ def load_pairs(
 
 
 def pair_of_field(field: Field, config: LayoutConfig) -> Pair:
-    """Return a field of a source with its most detailed labels, one map a class."""
+    """Return a field of a source with its least detailed labels, one map a class.
+
+    Small lumina, goblets and clefts are left to what paints the layout.
+    """
     count = config.model.segmentation_channels
-    maps = np.stack([field.labels[0] == k for k in range(count)], 2) if count else _none(field.image)
+    maps = np.stack([field.labels[-1] == k for k in range(count)], 2) if count else _none(field.image)
     grade = grade_index(field.grade, config.model.grades, field.name)
     return Pair(field.name, field.group, field.image, maps.astype(np.uint8), grade, field.share)
 

@@ -21,6 +21,7 @@ Rim = Literal["replicate", "zeros"]
 BASE = 4
 
 _SLOPE = 0.2  # of LeakyReLU
+_LOCAL = 2  # the stage, of 16 px, from whose features parts of a picture are judged
 _GROUP = 4  # pictures over which the discriminator measures variety
 
 
@@ -210,7 +211,13 @@ class _Shrinking(nn.Module):
         for width, after in zip(self.widths[1:], self.widths, strict=False):
             self.blocks.append(nn.ModuleList([EqualConv(width, width, 3), EqualConv(width, after, 3)]))
 
-    def shrink(self, pictures: Tensor, stage: int | None = None, fade: float = 1.0) -> Tensor:
+    def shrink(
+        self,
+        pictures: Tensor,
+        stage: int | None = None,
+        fade: float = 1.0,
+        seen: list[Tensor] | None = None,
+    ) -> Tensor:
         """Return features, (n, widths[0], 4, 4), of the pictures of a stage, the last without."""
         last = len(self.widths) - 1 if stage is None else stage
         x = F.leaky_relu(self.from_picture[last](pictures), _SLOPE)
@@ -221,6 +228,8 @@ class _Shrinking(nn.Module):
             if k == last - 1 and fade < 1:
                 old = F.leaky_relu(self.from_picture[k](F.avg_pool2d(pictures, 2)), _SLOPE)
                 x = torch.lerp(old, x, fade)
+            if k == _LOCAL and seen is not None:
+                seen.append(x)
         return x
 
 
@@ -237,27 +246,37 @@ class Discriminator(_Shrinking):
         Grades, as constant planes at 4 px; 0 where layouts have none.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], grades: int = 0) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], grades: int = 0, *, local: bool = False) -> None:
         super().__init__(channels, widths)
         first = self.widths[0]
         self.grades = grades
         self.last = EqualConv(first + grades + 1, first, 3)
         self.whole = EqualConv(first, first, BASE, pad=False)
         self.verdict = EqualLinear(first, 1, gain=1.0)
+        self.local = EqualConv(self.widths[_LOCAL], 1, 1, gain=1.0) if local else None
 
     def forward(
         self, pictures: Tensor, grade: Tensor | None = None, stage: int | None = None, fade: float = 1.0
-    ) -> Tensor:
-        """Return the verdicts, (n,), on pictures (n, channels, y, x) of a stage; larger is more real."""
-        x = self.shrink(pictures, stage, fade)
+    ) -> list[Tensor]:
+        """Return verdicts on pictures (n, channels, y, x) of a stage; larger is more real.
+
+        Returns
+        -------
+        list of Tensor
+            (n, 1), on the whole, and if there are such (n, 256), on its parts.
+        """
+        seen = []
+        x = self.shrink(pictures, stage, fade, seen)
         planes = [x, variety(x)]
         if self.grades:
             told = x.new_full((len(x), self.grades), 1 / self.grades) if grade is None else grade
             planes.append(told[:, :, None, None].expand(-1, -1, BASE, BASE))
         x = F.leaky_relu(self.last(torch.cat(planes, 1)), _SLOPE)
         x = F.leaky_relu(self.whole(x), _SLOPE)
-        verdict: Tensor = self.verdict(x.flatten(1))
-        return verdict[:, 0]
+        verdicts = [self.verdict(x.flatten(1))]
+        if self.local is not None and seen:
+            verdicts.append(self.local(seen[0]).flatten(1))
+        return verdicts
 
 
 class Encoder(_Shrinking):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,14 @@ class LayoutTraining:
         model, rates = config.model, config.optimizer
         architecture = model.architecture()
         self.generator = build_generator(architecture, model.latent_size)
-        self.discriminator = Discriminator(model.channels, model.stage_widths, len(model.grades))
+        self.discriminator = Discriminator(
+            model.channels,
+            config.loss.widths or model.stage_widths,
+            len(model.grades),
+            local=config.loss.local,
+        )
+        if model.preset == "compact":
+            self._begin_as_real()
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.encoder = build_encoder(architecture, model.latent_size)
         self.networks: dict[str, nn.Module] = {
@@ -102,6 +109,21 @@ class LayoutTraining:
         tensors = {f"generator.{name}": value for name, value in self.average.state_dict().items()}
         return tensors | {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
 
+    def _begin_as_real(self) -> None:
+        """Let the generator begin with colors, and with as much variety of them, as real pictures have.
+
+        From outputs of variance 1 it takes hundreds of steps to get there, and discriminators tell by nothing
+        else until then.
+        """
+        stages = range(self.generator.stages)
+        last = next(phase for phase in self.config.phases if phase.stage == max(stages))
+        real = torch.from_numpy(self.sampler.batch(last.start)["pictures"])
+        mean, spread = real.mean((0, 2, 3)), real.std((0, 2, 3))
+        with torch.no_grad():
+            for drawn in self.generator.to_picture:
+                drawn.bias.copy_(mean)
+                drawn.weight.mul_(spread[:, None, None, None])
+
     def _step_game(
         self, real: Tensor, grade: Tensor, step: int, phase: Phase, fabric: Fabric
     ) -> dict[str, float]:
@@ -114,13 +136,10 @@ class LayoutTraining:
         self.discriminator.requires_grad_(True)
         with fabric.autocast():
             drawn = self.generator(latent, grade, stage, fade)
-            on_real = self.discriminator(real, grade, stage, fade).float()
-            on_drawn = self.discriminator(drawn.detach(), grade, stage, fade).float()
-            if loss.kind == "wasserstein":
-                judged = on_drawn.mean() - on_real.mean()
-            else:
-                judged = F.softplus(on_drawn).mean() + F.softplus(-on_real).mean()
-        total = judged + loss.drift * on_real.square().mean()
+            on_real = self.discriminator(real, grade, stage, fade)
+            on_drawn = self.discriminator(drawn.detach(), grade, stage, fade)
+            judged = _judged(on_drawn, loss.kind, -1) + _judged(on_real, loss.kind, 1)
+        total = judged + loss.drift * _mean(verdict.float().square().mean() for verdict in on_real)
         if loss.penalty and step % loss.penalty_every == 0:
             penalty = self._gradient_penalty(real, drawn.detach().float(), grade, stage, fade)
             total = total + loss.penalty * loss.penalty_every * penalty
@@ -128,8 +147,7 @@ class LayoutTraining:
         _descend(self.optimizers["discriminator"], total)
         self.discriminator.requires_grad_(False)
         with fabric.autocast():
-            verdict = self.discriminator(drawn, grade, stage, fade).float()
-            wanted = -verdict.mean() if loss.kind == "wasserstein" else F.softplus(-verdict).mean()
+            wanted = _judged(self.discriminator(drawn, grade, stage, fade), loss.kind, 1)
         _descend(self.optimizers["generator"], wanted)
         # counted from the start of the stage: an average forgets faster while it is young
         since = step - self._stage_start(stage)
@@ -143,8 +161,9 @@ class LayoutTraining:
         between = self.config.loss.kind == "wasserstein"
         at = torch.lerp(drawn, real, torch.rand(len(real), 1, 1, 1, device=real.device)) if between else real
         at = at.detach().requires_grad_(True)
-        verdict = self.discriminator(at, grade, stage, fade).sum()
-        (slope,) = torch.autograd.grad(verdict, at, create_graph=True)
+        verdicts = self.discriminator(at, grade, stage, fade)
+        total = torch.stack([verdict.float().mean(1).sum() for verdict in verdicts]).sum()
+        (slope,) = torch.autograd.grad(total, at, create_graph=True)
         squared = slope.square().sum((1, 2, 3))
         if between:
             return ((squared + 1e-12).sqrt() - 1).square().mean()
@@ -192,6 +211,17 @@ def _fade(phase: Phase, step: int) -> float:
     if phase.kind != "fade":
         return 1.0
     return (step + 1 - phase.start) / (phase.stop - phase.start)
+
+
+def _judged(verdicts: list[Tensor], kind: str, sign: int) -> Tensor:
+    """Return how far verdicts are from what is wanted of them: high (``sign`` 1) or low (-1)."""
+    if kind == "wasserstein":
+        return _mean(-sign * verdict.float().mean() for verdict in verdicts)
+    return _mean(F.softplus(-sign * verdict.float()).mean() for verdict in verdicts)
+
+
+def _mean(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).mean()
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
