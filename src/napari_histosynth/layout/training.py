@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.training import update_average
-from napari_histosynth.layout.network import Discriminator, build_encoder, build_generator, pixel_norm
+from napari_histosynth.layout.network import (
+    Discriminator,
+    EqualConv,
+    build_encoder,
+    build_generator,
+    pixel_norm,
+)
 from napari_histosynth.layout.sheets import encoder_sheet, growth_sheet
 
 if TYPE_CHECKING:
@@ -121,6 +127,7 @@ class LayoutTraining:
         mean, spread = real.mean((0, 2, 3)), real.std((0, 2, 3))
         with torch.no_grad():
             for drawn in self.generator.to_picture:
+                assert isinstance(drawn, EqualConv)
                 drawn.bias.copy_(mean)
                 drawn.weight.mul_(spread[:, None, None, None])
 
