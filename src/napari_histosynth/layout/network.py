@@ -265,7 +265,7 @@ class Discriminator(_Shrinking):
         list of Tensor
             (n, 1), on the whole, and if there are such (n, 256), on its parts.
         """
-        seen = []
+        seen: list[Tensor] = []
         x = self.shrink(pictures, stage, fade, seen)
         planes = [x, variety(x)]
         if self.grades:
