@@ -90,7 +90,7 @@ def finished(
 def resampled(
     planes: npt.NDArray[np.generic], window: Window, factor: float, start: tuple[float, float], sigma: float
 ) -> Floats:
-    """Read planes at another scale through a Gaussian; the same pixels in any window.
+    """Read planes at another scale, linearly, after a Gaussian; the same pixels in any window.
 
     Parameters
     ----------
@@ -110,28 +110,27 @@ def resampled(
     ndarray
         float32 (k, height, width).
     """
-    rows = _taps(window.y0, window.y1, factor, start[0], sigma, planes.shape[1])
-    columns = _taps(window.x0, window.x1, factor, start[1], sigma, planes.shape[2])
-    low, high = int(rows[0].min()), int(rows[0].max()) + 1
-    band = planes[:, low:high]
-    across = np.zeros((len(planes), high - low, window.width), np.float32)
-    for at, weight in zip(*columns, strict=True):
-        across += weight * band[:, :, at]
-    made = np.zeros((len(planes), *window.shape), np.float32)
-    for at, weight in zip(*rows, strict=True):
-        made += weight[:, None] * across[:, at - low]
-    return made
+    from scipy.ndimage import gaussian_filter1d
 
-
-def _taps(
-    first: int, last: int, factor: float, start: float, sigma: float, length: int
-) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Return which pixels each pixel of the target reads, (taps, n), and with which weights."""
-    middle = start + (np.arange(first, last) + 0.5) * factor - 0.5
     reach = math.ceil(3 * sigma)
-    at = np.floor(middle).astype(np.int64) + np.arange(-reach, reach + 2)[:, None]
-    weights = np.exp(-0.5 * ((at - middle) / sigma) ** 2)
-    return np.clip(at, 0, length - 1), (weights / weights.sum(0)).astype(np.float32)
+    made = planes
+    for axis, (first, last) in ((1, (window.y0, window.y1)), (2, (window.x0, window.x1))):
+        length = made.shape[axis]
+        at = np.clip(start[axis - 1] + (np.arange(first, last) + 0.5) * factor - 0.5, 0, length - 1)
+        low = np.floor(at).astype(np.int64)
+        high = np.minimum(low + 1, length - 1)
+        begin, end = max(0, int(low[0]) - reach), min(length, int(high[-1]) + reach + 1)
+        part = made[:, begin:end] if axis == 1 else made[:, :, begin:end]
+        smooth = gaussian_filter1d(part, sigma, axis, output=np.float32, mode="nearest", radius=reach)
+        share = (at - low).astype(np.float32)
+        if axis == 1:
+            share = share[:, None]
+        left, right = (np.take(smooth, index - begin, axis) for index in (low, high))
+        right -= left
+        right *= share
+        right += left
+        made = right
+    return np.asarray(made, np.float32)
 
 
 def speck_reach(scheme: TissueScheme, um_per_px: float) -> int:
