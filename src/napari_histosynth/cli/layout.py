@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_histosynth.cli.console import check_output, help_text, make_folder, progress, remark, say, waiting
+from napari_histosynth.cli.console import check_output, help_text, progress, remark, say, waiting
 from napari_histosynth.cli.draw import DeviceOption, PrecisionOption
 
 if TYPE_CHECKING:
@@ -104,17 +104,16 @@ def layout(
     grades = tuple(_full(loaded, one) for one in grade or [])
     settings = LayoutSettings(grades, size_px, um_per_px, written, places)
     sampler = Sampler(loaded)
-    folder = make_folder(output)
     seeds = range(seed, seed + n)
     try:
         with progress(f"Drawing {n:,} layouts") as tell:
-            drawn = write_layouts(folder, sampler, settings, seeds, painter, tell)
+            drawn = write_layouts(output, sampler, settings, seeds, painter, tell)
     except KeyboardInterrupt:
-        remark(f"Stopped; what is in {folder} is whole, and the same command goes on.")
+        remark(f"Stopped; what is in {output} is whole, and the same command goes on.")
         raise typer.Exit(INTERRUPTED) from None
     painted = "" if painter is None else f", with H&E by {painter.name}"
     say(
-        f"Wrote {folder}: {n:,} layouts of {loaded.name}, seeds {seed} to {seeds[-1]}, {drawn:,} of them "
+        f"Wrote {output}: {n:,} layouts of {loaded.name}, seeds {seed} to {seeds[-1]}, {drawn:,} of them "
         f"now, {size_px[1]} x {size_px[0]} px at {um_per_px:g} um, {written.name}{painted}, synthetic."
     )
 
@@ -151,7 +150,7 @@ def morph(
     size_px = _size(size)
     check_film(steps, (size_px[0], size_px[1] * (1 if he is None else 2)))
     loaded, painter, written, _ = _load(model, he, scheme, False, device, precision)
-    from napari_histosynth.cli.layoutmorph import morph_frames
+    from napari_histosynth.layout.films import morph_frames
     from napari_histosynth.layout.sampler import Sampler
 
     sampler = Sampler(loaded)

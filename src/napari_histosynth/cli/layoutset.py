@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_histosynth.cli.console import make_folder
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import SaveError
 
@@ -107,15 +108,14 @@ def write_layouts(
         If a layout cannot be drawn or painted.
     """
     missing = _missing(out, sampler, settings, seeds, painter)
-    for folder in ("labels", "images") if painter else ("labels",):
-        _make(out / folder)
     drawn = 0
     try:
         for number, (seed, parts) in enumerate(missing):
             drawn += _write(out, sampler, settings, seed, parts, painter)
             tell((number + 1) / len(missing))
     finally:
-        _list(out)
+        if (out / "labels").is_dir():
+            _list(out)
     return drawn
 
 
@@ -184,6 +184,8 @@ def _write(
         for index, entry in enumerate(settings.scheme.names)
     }
     about = {**made.extra, **scheme_note(settings.scheme), "kind": "layout", "shares": shares, "asked": asked}
+    for part in parts:
+        make_folder(out / part)
     if "labels" in parts:
         save_labels(
             out / "labels" / f"{name}.png",
@@ -210,14 +212,6 @@ def _write(
         told = replace(painted.provenance, extra={**painted.provenance.extra, **note})
         save_image(out / "images" / f"{name}.png", painted.image, told)
     return int("labels" in parts)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        why = (error.strerror or "unknown reason").lower()
-        raise SaveError(f"The folder {folder} cannot be made ({why}); choose another.") from error
 
 
 def _list(out: Path) -> None:

@@ -50,7 +50,7 @@ def axis(bench: LayoutBench) -> dict[str, Any]:
         return found
     weights = np.zeros((sizes.places, len(model.grades)), np.float32)
     weights[:, order] = along(len(order), sizes.places)
-    side, um = model.size, bench.um_per_px
+    side, um = bench.material.side, bench.um_per_px
     values = {name: np.full((sizes.latents, 1, sizes.places), np.nan) for name in FOLLOWED}
     with bench.watch("Going from grade to grade") as tell:
         for number in range(sizes.latents):

@@ -95,8 +95,8 @@ class LayoutBench:
 
     @cached_property
     def drawn(self) -> dict[str, list[Layout]]:
-        """Return layouts of each grade at the size and scale of the training."""
-        side, made = self.model.size, {}
+        """Return layouts of each grade at the scale of the training, as large as the real windows."""
+        side, made = self.material.side, {}
         with self.watch("Drawing layouts of each grade") as tell:
             for number, grade in enumerate(self.grades):
                 made[grade] = [
@@ -127,9 +127,13 @@ class LayoutBench:
 
 def shapes(bench: LayoutBench) -> dict[str, Any]:
     """Measure the architecture of drawn and real label maps; see :func:`~.layoutlikeness.likeness`."""
-    um, material = bench.um_per_px, bench.material
+    um, material, most = bench.um_per_px, bench.material, bench.sizes.real
     drawn: dict[str, Floats] = {}
-    layouts, pieces = bench.drawn, [material.trained, material.held_out]
+    layouts = bench.drawn
+    pieces = [
+        [one for own in by_grade(bench.spread(some, len(some))).values() for one in own[:most]]
+        for some in (material.trained, material.held_out)
+    ]
     total, done = bench.sizes.layouts * len(layouts) + sum(map(len, pieces)), 0
     with bench.watch("Measuring glands of drawn and real tissue") as tell:
         for grade, some in layouts.items():
@@ -141,7 +145,7 @@ def shapes(bench: LayoutBench) -> dict[str, Any]:
             real.append(rows_of([measured(one.image, one.labels, um) for one in own]))
             done += len(own)
             tell(done / total)
-        return likeness(drawn, material.trained, material.held_out, real[0], real[1])
+        return likeness(drawn, *pieces, real[0], real[1])
 
 
 def looks(bench: LayoutBench) -> dict[str, Any]:
@@ -197,7 +201,7 @@ def memory(bench: LayoutBench) -> dict[str, Any]:
             [one.labels for one in bench.every],
             [one.labels for one in material.held_out],
             material.fields,
-            bench.model.size,
+            material.side,
         )
     rows = {
         f"{number + 1}: {apart:.0%} differs": [scheme.encode(one), scheme.encode(known)]
@@ -223,7 +227,7 @@ def encoded(bench: LayoutBench) -> dict[str, Any]:
 
     if bench.model.encoder is None:
         return {"windows": 0}
-    side, um, size = bench.model.size, bench.um_per_px, bench.sizes.encoded
+    side, um, size = bench.material.side, bench.um_per_px, bench.sizes.encoded
     pieces = [one for one in bench.spread(bench.material.held_out, size) if one.grade in bench.grades]
     rows: dict[str, list[tuple[float, float]]] = {"again": [], "random": []}
     told: list[str] = []

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SCHEME = "colon-2"
 """Scheme of the label maps that are compared: background, non-epithelium, epithelium."""
 
+ENOUGH = 0.75
+"""Share of the side of a layout that a field must have for its architecture to be compared."""
+
 
 @dataclass(frozen=True)
 class LayoutBudget:
@@ -33,8 +36,8 @@ class LayoutBudget:
 
     Attributes
     ----------
-    layouts : int
-        Layouts of each grade.
+    layouts, real : int
+        Layouts, and real windows at most, of each grade, whose shapes are measured.
     segmented : int
         Layouts whose image channels the segmenter labels, at most; as many real windows.
     pairs : int
@@ -56,6 +59,7 @@ class LayoutBudget:
     """
 
     layouts: int
+    real: int
     segmented: int
     pairs: int
     encoded: int
@@ -71,11 +75,11 @@ class LayoutBudget:
 
 BUDGETS = {
     "quick": LayoutBudget(
-        layouts=24, segmented=40, pairs=60, encoded=32, latents=8, places=9, larges=1, drawn=32,
+        layouts=16, real=24, segmented=32, pairs=60, encoded=32, latents=8, places=9, larges=1, drawn=32,
         teaching=Budget(seeds=1, steps=140, drawn=32, judge_steps=(), batch=6, crop=144),
     ),
     "full": LayoutBudget(
-        layouts=96, segmented=160, pairs=300, encoded=64, latents=24, places=9, larges=4, drawn=160,
+        layouts=96, real=96, segmented=160, pairs=300, encoded=64, latents=24, places=9, larges=4, drawn=160,
         teaching=Budget(seeds=2, steps=600, drawn=160, judge_steps=()), large=3072,
         arms=("maps", "layouts", "both"),
     ),
@@ -120,16 +124,16 @@ class LayoutSubject:
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A window of a real field, as large as what the model draws.
+    """A window of a real field.
 
     Attributes
     ----------
     name, group, grade : str
         Where it is from: field, patient, and the grade in the model's words.
     image : ndarray
-        uint8 (size, size, 3).
+        uint8 (side, side, 3).
     labels : ndarray
-        uint8 (size, size) of :data:`SCHEME`.
+        uint8 (side, side) of :data:`SCHEME`.
     """
 
     name: str
@@ -149,11 +153,14 @@ class LayoutMaterial:
         Windows of graded fields that are large enough.
     fields : list of Field
         All that was trained on, in any size: where nearest neighbors are looked for.
+    side : int
+        Of the windows in px.
     """
 
     trained: list[Piece]
     held_out: list[Piece]
     fields: list[Field]
+    side: int
 
     @property
     def grades(self) -> tuple[str, ...]:
@@ -231,7 +238,8 @@ def load_layout_material(subject: LayoutSubject, size: int, kept: Path | None = 
     subject : LayoutSubject
         What is evaluated.
     size : int
-        Side of the windows in px.
+        Side in px of what the model draws. Windows are as large, or as large as the smallest graded field
+        that has :data:`ENOUGH` of it: else the small fields of a source would be left out.
     kept : Path, optional
         Where label maps that are made stay.
 
@@ -243,14 +251,16 @@ def load_layout_material(subject: LayoutSubject, size: int, kept: Path | None = 
     both = [
         real_fields(subject, subject.config.model.um_per_px, held_out, kept) for held_out in (False, True)
     ]
-    trained, held_out = ([piece for field in fields for piece in cut_pieces(field, size)] for fields in both)
+    sides = [min(one.labels[0].shape) for fields in both for one in fields if grade_of(one.grade)]
+    side = min([size, *(each for each in sides if each >= ENOUGH * size)])
+    trained, held_out = ([piece for field in fields for piece in cut_pieces(field, side)] for fields in both)
     for pieces, who in ((trained, "to train on"), (held_out, "held out")):
         if not pieces:
             raise TrainingError(
-                f"No graded picture in {subject.data} that is {who} has {size} px a side at "
+                f"No graded picture in {subject.data} that is {who} has {side} px a side at "
                 f"{subject.config.model.um_per_px:g} um; give larger ones."
             )
-    return LayoutMaterial(trained, held_out, both[0])
+    return LayoutMaterial(trained, held_out, both[0], side)
 
 
 def real_fields(

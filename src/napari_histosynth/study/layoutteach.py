@@ -122,10 +122,8 @@ def painted(
 
 def _graded(fields: Sequence[Field], bench: LayoutBench, um_per_px: float, least: int) -> list[Field]:
     """Return the fields of grades that layouts are drawn of, as large as a layout and as asked."""
-    side = max(least, bench.model.size * bench.um_per_px / um_per_px)
-    return [
-        one for one in fields if grade_of(one.grade) in bench.grades and min(one.labels[0].shape) >= int(side)
-    ]
+    side = max(least, int(bench.material.side * bench.um_per_px / um_per_px))
+    return [one for one in fields if grade_of(one.grade) in bench.grades and min(one.labels[0].shape) >= side]
 
 
 def _cut(field: Field, side: int, number: int) -> Pixels:

@@ -143,7 +143,7 @@ def neighbors(drawn: Sequence[Pixels], held_out: Sequence[Pixels], fields: Seque
     fields : sequence of Field
         All that was trained on.
     size : int
-        Side of a layout in px; windows are half of it, so that small fields count.
+        Side of ``drawn`` in px; windows are half of it, so that small fields count.
 
     Returns
     -------
