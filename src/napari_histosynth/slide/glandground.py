@@ -31,7 +31,9 @@ CELL = 4
 #: Cells around a region where the ground is known, and within which the surface is looked for.
 _BEYOND, _DEEP = 8, 24
 #: Cells around a region that its ground depends on.
-GROUND_SEES = _BEYOND + _DEEP + 5
+GROUND_SEES = _BEYOND + _DEEP + 10
+#: Cells that glass is wide, at least, where it is a surface.
+_CRACK = 5
 #: Units below the surface within which glands of a tumor stand upright on it.
 _SURFACE = 50
 #: Directions of rods, unit vectors (y, x) over half a turn, with fewer digits than machines agree on.
@@ -111,16 +113,20 @@ class Ground:
     """
 
     def __init__(self, seed: int, region: Window, layout: npt.NDArray[np.uint8], manner: Manner) -> None:
+        from scipy import ndimage
+
         self.region = region
         self.cells = self.region.coarsen(CELL).grow(_BEYOND)
-        seen = self.cells.grow(_DEEP + 4)
+        seen = self.cells.grow(GROUND_SEES - _BEYOND - 1)
         kinds = fractions(layout, seen, LAYOUT_LEVEL).argmax(0)
         inside = self.cells.relative_to(seen)
         self.kind = kinds[inside.slices]
         self.empty = not np.isin(self.kind, (MUCOSA, TUMOR)).any()
         if self.empty:
             return
-        depth = np.minimum(depth_in(kinds != GLASS), _DEEP)
+        # crypts open to the surface, not to a crack
+        wide_glass = ndimage.binary_opening(kinds == GLASS, np.ones((_CRACK, _CRACK), np.bool_))
+        depth = np.minimum(depth_in(~wide_glass), _DEEP)
         smooth = np.rint(16 * depth).astype(np.int64)
         for _ in range(2):
             for axis in (0, 1):

@@ -47,14 +47,14 @@ _FAR = np.float32(40)
 _WARP, _HOLES, _GRAIN = 0x8100, 0x8110, 0x8111
 #: Optical density of stroma, epithelium, and what it holds, mucin and an empty lumen, over that of the tissue
 #: around: of mucosa and of tumor.
-_STROMA, _EPITHELIUM = (0.55, 0.62), (1.5, 1.45)
+_STROMA, _EPITHELIUM = (0.55, 0.7), (1.5, 1.45)
 #: How much denser epithelium is at its foot, and paler at its top, than on average.
 _NUCLEI = 0.15
 #: How much the density of stroma varies from pixel to pixel of level 4: cells in mucosa, in tumor.
 _CELLS = (0.18, 0.08)
 _MUCIN, _EMPTY = 1.0, 0.15
-#: Share that is kept of what was drawn finer than its parent, in stroma and in glands.
-_KEPT = (0.8, 0.4)
+#: Share that is kept of what was drawn finer than its parent, in stroma of mucosa and of tumor, in glands.
+_KEPT = (0.8, 0.5, 0.4)
 #: Red, green and blue of epithelium and of stroma, of the same density.
 _BLUE, _PINK = np.array([1.05, 0.99, 1.0], np.float32), np.array([0.93, 1.03, 1.0], np.float32)
 #: Half the side in pixels of level 6 of the square that keeps its mean there.
@@ -113,10 +113,12 @@ def lay_glands(
         light = light[inner] + _enlarged(lost, 1)
         strength = strength[inner]
     else:
-        held = _mean_around(strength, rim)
-        held = held / np.maximum(_mean_around(factor * strength, rim), np.float32(0.01))
+        held = _mean_around(strength, rim) / np.maximum(
+            _mean_around(factor * strength, rim), np.float32(0.01)
+        )
         light, strength = _light(_enlarged(even, RIM) * factor[inner] * held), strength[inner]
-    kept = np.float32(_KEPT[0]) + np.float32(_KEPT[1] - _KEPT[0]) * within
+    kept = np.float32(_KEPT[0]) + np.float32(_KEPT[1] - _KEPT[0]) * shares[TUMOR][inner][..., None]
+    kept += (np.float32(_KEPT[2]) - kept) * within
     light += kept * (drawn - _enlarged(parent.astype(np.float32), RIM))
     change = strength * (light - drawn)
     if fine:
