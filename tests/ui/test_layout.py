@@ -86,7 +86,7 @@ def ask(dock: Any, seed: int, grade: str = "", side: int = SIDE) -> None:
     dock.form.size_fields.set_shape((side, side))
 
 
-def test_new_tissue_is_one_step_of_undo_and_painted_at_once(
+def test_new_tissue_is_one_step_of_undo_painted_at_once_and_followed_by_the_next(
     canvas: Any, dock: Any, rest: Any, engine: Any, draw_whole: Any
 ) -> None:
     painter, layer = canvas.painter, canvas.painter.stage.labels
@@ -103,6 +103,14 @@ def test_new_tissue_is_one_step_of_undo_and_painted_at_once(
     assert (layer.data == 1).all()
     layer.redo()
     np.testing.assert_array_equal(layer.data, stripes(4, "poor", (SIDE, SIDE)))
+    dock.form.next.click()
+    rest()
+    assert dock.form.seed.value() == 5
+    np.testing.assert_array_equal(layer.data, stripes(5, "poor", (SIDE, SIDE)))
+    dock.form.seed.setValue(7)
+    QTest.keyClick(dock.form.seed.lineEdit(), Qt.Key.Key_Return)
+    rest()
+    np.testing.assert_array_equal(layer.data, stripes(7, "poor", (SIDE, SIDE)))
 
 
 def test_without_a_canvas_one_is_made_and_without_a_painter_it_is_opened(
@@ -132,23 +140,8 @@ def test_another_size_is_a_new_canvas_and_what_was_painted_on_stays(
     assert first.data[10, 10] == 2
 
 
-def test_next_goes_on_by_seeds_from_anywhere_in_the_window(
-    canvas: Any, dock: Any, rest: Any, viewer: Any, qtbot: Any
-) -> None:
-    ask(dock, 6, "poor")
-    dock.form.next.click()
-    rest()
-    assert dock.form.seed.value() == 7
-    np.testing.assert_array_equal(canvas.painter.stage.labels.data, stripes(7, "poor", (SIDE, SIDE)))
-    line = dock.form.seed.lineEdit()
-    dock.form.seed.setValue(8)
-    QTest.keyClick(line, Qt.Key.Key_Return)
-    rest()
-    np.testing.assert_array_equal(canvas.painter.stage.labels.data, stripes(8, "poor", (SIDE, SIDE)))
-
-
-def test_what_takes_long_is_cancelled_and_leaves_the_canvas(
-    canvas: Any, dock: Any, rest: Any, engine: Any, wait: Any
+def test_what_is_cancelled_or_goes_wrong_is_one_sentence_and_leaves_the_canvas(
+    canvas: Any, dock: Any, rest: Any, engine: Any, wait: Any, errors: list[str]
 ) -> None:
     wait(lambda: not dock.nine.is_busy)
     engine.seconds = 3.0
@@ -160,11 +153,7 @@ def test_what_takes_long_is_cancelled_and_leaves_the_canvas(
     rest()
     assert (canvas.painter.stage.labels.data == 1).all()
     assert dock.status.text() == "New tissue was cancelled."
-
-
-def test_what_goes_wrong_is_one_sentence(
-    canvas: Any, dock: Any, rest: Any, errors: list[str], wait: Any
-) -> None:
+    engine.seconds = 0.0
     ask(dock, 13)
     dock.form.go.click()
     rest()
@@ -225,16 +214,14 @@ def test_nine_are_chosen_and_turned_by_keys(canvas: Any, dock: Any, rest: Any, w
     wait(lambda: grid.is_shown(8))
     assert grid.caption(0) == "seed 9, poor"
     assert "Seeds 9 to 17" in dock.nine.note.text()
-
-
-def test_nine_follow_the_grade(dock: Any, wait: Any) -> None:
-    grid = dock.nine.grid
-    dock.form.grade.setCurrentIndex(dock.form.grade.findData("poor"))
-    wait(lambda: all(grid.is_shown(index) for index in range(9)))
-    assert grid.caption(0) == "seed 0, poor"
     labels = grid._images[0][0]
     dock.nine.shown.setCurrentIndex(1)
     assert not np.array_equal(labels, grid._images[0][0]), "the H&E instead"
+    dock.form.grade.setCurrentIndex(dock.form.grade.findData("healthy"))
+    wait(lambda: all(grid.is_shown(index) for index in range(9) if index != 4))
+    assert grid.caption(0) == "seed 9, healthy"
+    assert not grid.is_shown(4)
+    assert dock.status.text().startswith("The thumbnail of seed 13 could not be drawn")
 
 
 # ---- locks, regions

@@ -60,8 +60,8 @@ class Pair:
         """
         from napari_histosynth.paint.resample import resample_labels
 
-        image = np.asarray(self.image[:, :])[..., :3]
-        labels = self.scheme.check(self.labels)
+        image = np.array(self.image[:, :])[..., :3]
+        labels = self.scheme.check(np.array(self.labels))
         shape = (image.shape[0], image.shape[1])
         return image, labels if labels.shape == shape else resample_labels(labels, shape)
 
@@ -165,7 +165,7 @@ class FromPanel(QWidget):
             assert painter is not None and painter.model is not None and stage is not None  # noqa: PT018
             if painter.is_drawing:
                 raise ImageError("The canvas is still being drawn; find its layout once it is.")
-            image, um_per_px, name = stage.pixels.copy(), painter.model.um_per_px, "the canvas"
+            image, um_per_px, name = stage.pixels, painter.model.um_per_px, "the canvas"
         else:
             taken = he_of_layer(picture)
             if taken.um_per_px is None:
@@ -179,7 +179,7 @@ class FromPanel(QWidget):
             raise ImageError(
                 f'The layer "{layer.name}" does not say its classes; paint on it in Paint tissue first.'
             )
-        data = np.array(layer.data)
+        data = layer.data
         high, wide = (one / other for one, other in zip(data.shape[-2:], image.shape[:2], strict=True))
         if data.ndim != 2 or abs(high / wide - 1) > _ALIKE:
             raise ImageError(
@@ -206,7 +206,8 @@ class FromPanel(QWidget):
             if stage is not None:
                 box.addItem("the canvas", _CANVAS)
             for layer in others:
-                if isinstance(layer, kind) and (getattr(layer, "rgb", False) or kind is Labels):
+                flat = layer.rgb if isinstance(layer, Image) and kind is Image else not layer.multiscale
+                if isinstance(layer, kind) and flat:
                     box.addItem(str(layer.name), layer)
             box.setCurrentIndex(max(0, box.findText(chosen)) if box.count() else -1)
         self._show()

@@ -84,8 +84,9 @@ class NinePanel(QWidget):
     # ---- which
 
     def place(self, index: int) -> Place:
-        """Return the layout of a cell."""
-        return Place(self.first + index, self._form.place.grade)
+        """Return the layout of a cell, of the grade that its seed chose if any is asked for."""
+        grade = self._form.place.grade or self._grades.get(self._wanted[index], "")
+        return Place(self.first + index, grade)
 
     def turn(self, pages: int) -> None:
         """Go to the nine after, or before."""
@@ -128,8 +129,9 @@ class NinePanel(QWidget):
         which = int(self.shown.currentData() or 0)
         for index in reversed(range(COUNT)):  # the last wish is the first to be drawn
             key = self._wanted[index]
+            asked = key in self.maker or (key[0] and not self._desk.job.is_busy)
             # the key is all that drawing needs
-            picture: Any = self.maker.get(key, key) if key[0] and not self._desk.job.is_busy else None  # type: ignore[arg-type]
+            picture: Any = self.maker.get(key, key) if asked else None  # type: ignore[arg-type]
             self.grid.show_picture(index, None if picture is None else picture[which])
             grade = self._grades.get(key, key[2])
             self.grid.set_caption(index, Place(key[1], grade).caption if key[0] else "")
@@ -146,5 +148,6 @@ class NinePanel(QWidget):
     def _on_made(self, key: Key) -> None:
         if key in self._wanted:
             if self.maker.get(key, key) is None:  # type: ignore[arg-type]
-                self._desk.failed.emit("A thumbnail could not be drawn; the canvas will say what is wrong.")
+                sentence = f"The thumbnail of seed {key[1]} could not be drawn; New tissue says why."
+                self._desk.said.emit(sentence)
             self._show()

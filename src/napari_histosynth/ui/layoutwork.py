@@ -184,6 +184,7 @@ def draw(sampler: Sampler, place: Place, sheet: Sheet, tell: Tell, is_cancelled:
     }
     if place.latent is None:
         layout = sampler.sample(place.seed, grade=place.grade, **options)
+        place = replace(place, grade=grade_drawn(layout, sampler.model.grades))
     else:
         assert place.weights is not None
         layout = sampler.at(place.latent, place.weights, seed=place.seed, **options)
