@@ -113,9 +113,8 @@ def lay_glands(
         light = light[inner] + _enlarged(lost, 1)
         strength = strength[inner]
     else:
-        held = _mean_around(strength, rim) / np.maximum(
-            _mean_around(factor * strength, rim), np.float32(0.01)
-        )
+        laid_mean = np.maximum(_mean_around(factor * strength, rim), np.float32(0.01))
+        held = np.asarray(_mean_around(strength, rim) / laid_mean, np.float32)
         light, strength = _light(_enlarged(even, RIM) * factor[inner] * held), strength[inner]
     kept = np.float32(_KEPT[0]) + np.float32(_KEPT[1] - _KEPT[0]) * shares[TUMOR][inner][..., None]
     kept += (np.float32(_KEPT[2]) - kept) * within
