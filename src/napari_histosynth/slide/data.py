@@ -223,7 +223,7 @@ class PairSampler:
 
 def _planes(layout: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return class fractions, uint8 (y, x, 5), as networks take them, float32 (5, y, x)."""
-    return np.moveaxis(layout, 2, 0).astype(np.float32) / 255
+    return np.asarray(np.moveaxis(layout, 2, 0).astype(np.float32) / 255, np.float32)
 
 
 def _padded(child: Child, reach: int) -> Child:

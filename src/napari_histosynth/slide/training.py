@@ -180,7 +180,7 @@ class SlideTraining:
         above = from_rgb(batch["above"], device)
         average = self.average.eval()
         with torch.no_grad():
-            drawn = average(above, torch.from_numpy(batch["layout_above"]).to(device), taken)
+            drawn: Tensor = average(above, torch.from_numpy(batch["layout_above"]).to(device), taken)
         drawn = drawn.float().clamp(-1, 1).add(1).mul(127.5).round().div(127.5).sub(1)
         part = slice(self.sampler.rim, self.sampler.rim + self.sampler.parent)
         return drawn[..., part, part]
