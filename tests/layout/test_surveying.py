@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from napari_histosynth.core.errors import ModelError, TrainingError
+from napari_histosynth.latent.atlas import Atlas
 from napari_histosynth.latent.known import known_anchors, known_atlas
 from napari_histosynth.latent.surveying import write_places
 from napari_histosynth.layout.model import load_layout_model
@@ -85,9 +87,11 @@ def folder(tmp_path: Path, layout_folder: Path) -> Path:
 
 
 def test_the_map_holds_a_latent_for_each_training_picture(
-    tiny_layout_model: LayoutModel, folder: Path, data: Path
+    tiny_layout_model: LayoutModel, folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("sklearn")
+    # t-SNE has tests of its own, and takes long to load
+    monkeypatch.setattr(Atlas, "with_neighbors", lambda self: replace(self, neighbors=self.components))
     anchors, atlas = build_layout_places(tiny_layout_model, training_of_layouts(folder), data)
     assert atlas.styles.shape == (4, 6 + 5)  # patient 4 is held out
     assert atlas.sha256 == tiny_layout_model.sha256
