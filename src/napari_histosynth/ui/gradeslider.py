@@ -164,7 +164,7 @@ class GradeSlider(QAbstractSlider):
         small = self.font()
         small.setPointSizeF(max(7.0, small.pointSizeF() * 0.8))
         pen.setFont(small)
-        for share in sorted({-self.beyond, 0.0, 0.5, 1.0, 1 + self.beyond}):
+        for share in sorted({0.0 - self.beyond, 0.0, 0.5, 1.0, 1 + self.beyond}):
             x = self.place_of(share).x()
             pen.setPen(QPen(text, 2 if share in (0, 1) else 1))
             long = 5 if share in (0, 1) else 2

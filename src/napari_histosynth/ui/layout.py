@@ -92,7 +92,7 @@ class LayoutDock(Docked):
             heading("Between two layouts"),
             self.morph,
             folded("Film", self.film),
-            folded("From H&E: the nearest layout", self.origin),
+            folded("From H&&E: the nearest layout", self.origin),
             heading("Fill a region"),
             self.fill,
             heading("Locked classes", "stay as they are"),

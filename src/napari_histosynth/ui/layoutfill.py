@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_histosynth.core.errors import ImageError
 from napari_histosynth.core.tiles import Window
@@ -64,7 +64,10 @@ class FillPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(row(QLabel("Where"), self.where))
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Where", self.where)
+        column.addLayout(form)
         column.addLayout(row(self.region, self.go))
         self._later = QTimer(self)
         self._later.setSingleShot(True)
