@@ -84,3 +84,16 @@ def test_weights_are_scaled_so_that_features_keep_their_size(stage: int) -> None
     torch.manual_seed(1)
     drawn = Generator(64, 64, (64, 64, 64))(torch.randn(8, 64), stage=stage)
     assert 0.7 < float(drawn.detach().std()) < 1.3  # 1x1 of gain 1 over features of mean square 1
+
+
+def test_latents_are_led_to_where_a_grade_lies_and_found_back() -> None:
+    one = generator()
+    latent, grade = torch.randn(3, 4), torch.eye(2)[[0, 1, 1]]
+    before = one.base(latent, grade)
+    mean, root = torch.randn(2, 4), torch.tril(torch.rand(2, 4, 4)) + torch.eye(4)
+    one.place(mean, root)
+    led = torch.stack([mean[g] + root[g] @ z for g, z in zip([0, 1, 1], latent, strict=True)])
+    assert torch.allclose(one.unplaced(led, grade), latent, atol=1e-4)
+    assert not torch.allclose(one.base(latent, grade), before)
+    again = generator()
+    assert torch.allclose(one.base(latent, grade), again.base(led, grade), atol=1e-5)

@@ -15,7 +15,7 @@ from napari_histosynth.core.training import LoopSettings, make_fabric, train
 from napari_histosynth.layout.config import LayoutConfig
 from napari_histosynth.layout.data import Pair, PairSampler, averaged, load_pairs
 from napari_histosynth.layout.fit import prepare_layout
-from napari_histosynth.layout.training import LayoutTraining, faded
+from napari_histosynth.layout.training import LayoutTraining, faded, spread_by_grade
 
 
 def configured(**changes: Mapping[str, Any]) -> LayoutConfig:
@@ -136,6 +136,30 @@ def test_a_generator_begins_with_the_colors_of_real_pictures() -> None:
     drawn = one.generator(torch.randn(16, 4)).detach()
     assert float(drawn[:, 0].mean()) == pytest.approx(207.5 / 127.5 - 1, abs=0.1)
     assert float(drawn[:, 0].std()) < 0.2 < float(drawn[:, 1].std())
+
+
+def test_the_encoder_learns_beside_the_generator_where_pairs_are_drawn_anew() -> None:
+    one = training(configured(loss={"rebuilding": 10.0}))
+    fabric = make_fabric(LoopSettings(12, device="cpu", threads=1))
+    before = weights(one)
+    first = one.step(one.batch(1), 1, fabric)
+    assert first["latent"] > 0
+    assert any(not torch.equal(before[n], v) for n, v in weights(one).items() if n.startswith("encoder."))
+    for _ in range(60):
+        last = one.step(one.batch(1), 1, fabric)
+    assert last["latent"] < 0.8 * first["latent"], "the same pairs over and over"
+    shipped = one.tensors_to_ship(fabric)
+    assert float(shipped["generator.mean"].abs().max()) > 0, "layouts of a grade lie somewhere"
+
+
+def test_a_grade_lies_where_its_pairs_were_found() -> None:
+    rng = np.random.default_rng(0)
+    found = torch.from_numpy(rng.normal(0, 1, (4000, 2)).astype(np.float32) * [[2.0, 1.0]]).float()
+    grade = torch.eye(2)[torch.arange(4000) % 2]
+    found[1::2, 1] += 5
+    mean, root = spread_by_grade(found, grade, 2)
+    assert torch.allclose(mean, torch.tensor([[0.0, 0.0], [0.0, 5.0]]), atol=0.15)
+    assert torch.allclose(root @ root.transpose(1, 2), torch.diag(torch.tensor([4.0, 1.0])), atol=0.3)
 
 
 def test_real_pictures_are_faded_as_drawn_ones_are() -> None:

@@ -17,7 +17,14 @@ from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.latent.owner import Owner
-from napari_histosynth.layout.network import BASE, Encoder, Generator, build_encoder, build_generator
+from napari_histosynth.layout.network import (
+    BASE,
+    Encoder,
+    Generator,
+    build_encoder,
+    build_generator,
+    pixel_norm,
+)
 from napari_histosynth.zoo import ModelCard, find_model, load_state, select
 
 if TYPE_CHECKING:
@@ -260,9 +267,10 @@ class LayoutModel:
             raise ModelError(f"The model {self.name!r} has no encoder, so it finds no layouts of pictures.")
         read = field_of(image, labels, um_per_px, self.scheme, self.um_per_px, self.size)
         with torch.inference_mode():
-            found = self.encoder(torch.from_numpy(read)[None].to(self.device))[0].float().cpu()
-        latent, logits = found[: self.latent_size], found[self.latent_size :]
-        return latent.numpy(), torch.softmax(logits, 0).numpy()
+            found = self.encoder(torch.from_numpy(read)[None].to(self.device)).float()
+            latent, weights = found[:, : self.latent_size], found[:, self.latent_size :].softmax(1)
+            latent = self.generator.unplaced(pixel_norm(latent).to(self.dtype), weights.to(self.dtype))
+        return latent[0].float().cpu().numpy(), weights[0].cpu().numpy()
 
     def checked(self, values: npt.ArrayLike, length: int, what: str) -> npt.NDArray[np.float32]:
         """Return rows of finite numbers, float32 (n, length).

@@ -128,6 +128,10 @@ class Generator(nn.Module):
             self.blocks.append(nn.ModuleList(convolutions))
             before = width
         self.to_picture = nn.ModuleList([EqualConv(width, channels, 1, gain=1.0) for width in self.widths])
+        self.mean: Tensor
+        self.root: Tensor
+        self.register_buffer("mean", torch.zeros(max(grades, 1), latent_size))
+        self.register_buffer("root", torch.eye(latent_size).repeat(max(grades, 1), 1, 1))
 
     @property
     def stages(self) -> int:
@@ -145,7 +149,8 @@ class Generator(nn.Module):
         Parameters
         ----------
         latent : Tensor
-            (n, latent_size), N(0, I); only its direction counts.
+            (n, latent_size), N(0, I). It is placed where layouts of its grade lie, if that was measured
+            (:meth:`place`); of where it is placed only the direction counts.
         grade : Tensor, optional
             (n, grades), weights that sum up to 1; without, all grades alike.
 
@@ -154,13 +159,45 @@ class Generator(nn.Module):
         Tensor
             (n, widths[0], 4, 4).
         """
-        told = [pixel_norm(latent)]
+        weights = self._weights(latent, grade)
+        mean, root = self._spread(weights)
+        told = [pixel_norm(mean + (root @ latent[..., None])[..., 0])]
         if self.grades:
-            told.append(
-                latent.new_full((len(latent), self.grades), 1 / self.grades) if grade is None else grade
-            )
+            told.append(weights)
         x = self.dense(torch.cat(told, 1)).reshape(len(latent), self.widths[0], BASE, BASE)
         return pixel_norm(F.leaky_relu(x, _SLOPE))
+
+    def place(self, mean: Tensor, root: Tensor) -> None:
+        """Say where the layouts of each grade lie among latents.
+
+        A generator that learned to draw real layouts anew (``loss.rebuilding``) knows those places only, and
+        N(0, I) has to be led there.
+
+        Parameters
+        ----------
+        mean : Tensor
+            (grades or 1, latent_size).
+        root : Tensor
+            (grades or 1, latent_size, latent_size), lower triangular root of the covariance.
+        """
+        self.mean.copy_(mean)
+        self.root.copy_(root)
+
+    def unplaced(self, found: Tensor, grade: Tensor | None = None) -> Tensor:
+        """Return the latents, (n, latent_size), that :meth:`base` leads to where an encoder found layouts."""
+        mean, root = self._spread(self._weights(found, grade))
+        apart = (found - mean).float()[..., None]
+        solved: Tensor = torch.linalg.solve_triangular(root.float(), apart, upper=False)
+        return solved[..., 0].to(found.dtype)
+
+    def _weights(self, latent: Tensor, grade: Tensor | None) -> Tensor:
+        if grade is not None and self.grades:
+            return grade
+        return latent.new_full((len(latent), max(self.grades, 1)), 1 / max(self.grades, 1))
+
+    def _spread(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and root for weights of grades, (n, d) and (n, d, d)."""
+        return weights @ self.mean, torch.einsum("ng,gij->nij", weights, self.root)
 
     def body(self, base: Tensor, stage: int | None = None, fade: float = 1.0) -> Tensor:
         """Grow a base.
@@ -308,10 +345,24 @@ class Encoder(_Shrinking):
         """Pixels a side that pictures are reduced to."""
         return int(BASE * 2 ** (len(self.widths) - 1))
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Return (n, latent_size + grades) of pictures (n, channels, s, s), s a multiple of :attr:`size`."""
-        factor = pictures.shape[-1] // self.size
-        x = self.shrink(F.avg_pool2d(pictures, factor) if factor > 1 else pictures)
+    def forward(self, pictures: Tensor, stage: int | None = None, fade: float = 1.0) -> Tensor:
+        """Return (n, latent_size + grades) of pictures.
+
+        Parameters
+        ----------
+        pictures : Tensor
+            (n, channels, s, s), s a multiple of :attr:`size`, or that of a stage before.
+        stage : int, optional
+            Of the pictures, where that is one before the encoder's last.
+        fade : float
+            Share of that stage, as :class:`Discriminator` has it.
+        """
+        last = len(self.widths) - 1
+        if stage is not None and stage <= last:
+            x = self.shrink(pictures, stage, fade)
+        else:
+            factor = pictures.shape[-1] // self.size
+            x = self.shrink(F.avg_pool2d(pictures, factor) if factor > 1 else pictures)
         x = F.leaky_relu(self.last(x), _SLOPE)
         x = F.leaky_relu(self.whole(x), _SLOPE)
         found: Tensor = self.found(x.flatten(1))

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
     from napari_histosynth.layout.config import LayoutConfig, Phase
     from napari_histosynth.layout.data import PairSampler
+    from napari_histosynth.layout.network import Generator
+
+
+#: Batches of real pairs that tell where grades lie: for a sheet, and for a model.
+_SHOWN_BATCHES, _PLACED_BATCHES = 12, 80
 
 
 class LayoutTraining:
@@ -78,6 +83,7 @@ class LayoutTraining:
             ),
             "encoder": torch.optim.Adam(self.encoder.parameters(), config.encoder.learning_rate, (0.9, 0.99)),
         }
+        self._encoded = len(model.encoder_widths) - 1
         self._said = ""
         self._penalty = 0.0
 
@@ -103,6 +109,8 @@ class LayoutTraining:
         """Draw layouts of every grade beside real ones; in the encoder's part real ones drawn anew."""
         phase = self.config.phase_at(max(step - 1, 0))
         average = copy.deepcopy(self.average).eval()
+        if self.config.loss.rebuilding:
+            self._place(average, phase, _SHOWN_BATCHES)
         if phase.kind == "encoder":
             encoder = copy.deepcopy(self.encoder).eval()
             encoder_sheet(path, self.config, average, encoder, self.shown, step, fabric.device)
@@ -112,7 +120,11 @@ class LayoutTraining:
 
     def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
         """Return the averaged generator and the encoder under their names in a model folder."""
-        tensors = {f"generator.{name}": value for name, value in self.average.state_dict().items()}
+        average = copy.deepcopy(self.average).eval()
+        if self.config.loss.rebuilding:
+            last = [phase for phase in self.config.phases if phase.kind != "encoder"][-1]
+            self._place(average, last, _PLACED_BATCHES)
+        tensors = {f"generator.{name}": value for name, value in average.state_dict().items()}
         return tensors | {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
 
     def _begin_as_real(self) -> None:
@@ -139,30 +151,82 @@ class LayoutTraining:
             self.optimizers["generator"].state.clear()
             self.optimizers["discriminator"].state.clear()
         real = faded(real, fade)
-        latent = torch.randn(len(real), self.config.model.latent_size, device=real.device)
+        rebuilding, judged_grade = loss.rebuilding > 0, None if loss.rebuilding else grade
         self.discriminator.requires_grad_(True)
         with fabric.autocast():
-            drawn = self.generator(latent, grade, stage, fade)
-            on_real = self.discriminator(real, grade, stage, fade)
-            on_drawn = self.discriminator(drawn.detach(), grade, stage, fade)
+            if rebuilding:
+                drawn, apart = self._drawn_anew(real, grade, stage, fade)
+            else:
+                latent = torch.randn(len(real), self.config.model.latent_size, device=real.device)
+                drawn, apart = self.generator(latent, grade, stage, fade), real.new_zeros(())
+            on_real = self.discriminator(real, judged_grade, stage, fade)
+            on_drawn = self.discriminator(drawn.detach(), judged_grade, stage, fade)
             judged = _judged(on_drawn, loss.kind, -1) + _judged(on_real, loss.kind, 1)
         total = judged + loss.drift * _mean(verdict.float().square().mean() for verdict in on_real)
         if loss.penalty and step % loss.penalty_every == 0:
-            penalty = self._gradient_penalty(real, drawn.detach().float(), grade, stage, fade)
+            penalty = self._gradient_penalty(real, drawn.detach().float(), judged_grade, stage, fade)
             total = total + loss.penalty * loss.penalty_every * penalty
             self._penalty = float(penalty.detach())
         _descend(self.optimizers["discriminator"], total)
         self.discriminator.requires_grad_(False)
         with fabric.autocast():
-            wanted = _judged(self.discriminator(drawn, grade, stage, fade), loss.kind, 1)
-        _descend(self.optimizers["generator"], wanted)
+            wanted = _judged(self.discriminator(drawn, judged_grade, stage, fade), loss.kind, 1)
+        if rebuilding:
+            self.optimizers["encoder"].zero_grad(set_to_none=True)
+        _descend(self.optimizers["generator"], wanted + loss.rebuilding * apart)
+        if rebuilding:
+            self.optimizers["encoder"].step()
         # counted from the start of the stage: an average forgets faster while it is young
         since = step - self._stage_start(stage)
         update_average(self.average, self.generator, since, self.config.optimizer.average)
-        return {"judge": float(judged.detach()), "drawn": float(wanted.detach()), "penalty": self._penalty}
+        told = {"judge": float(judged.detach()), "drawn": float(wanted.detach()), "penalty": self._penalty}
+        return told | {"latent": float(apart.detach())}
+
+    def _drawn_anew(self, real: Tensor, grade: Tensor, stage: int, fade: float) -> tuple[Tensor, Tensor]:
+        """Draw half of some real pairs anew, the other half between two of them; say how far off they are.
+
+        Returns
+        -------
+        drawn : Tensor
+            (n, channels, s, s).
+        apart : Tensor
+            Mean square of what differs between real pairs and the same drawn anew, and the entropy of the
+            grades that are told of them.
+        """
+        size, half = self.config.model.latent_size, len(real) // 2
+        seen = F.avg_pool2d(real, real.shape[-1] // self.encoder.size) if stage >= self._encoded else real
+        found = self.encoder(seen, min(stage, self._encoded), fade if stage <= self._encoded else 1.0).float()
+        latent = pixel_norm(found[:, :size])
+        other = torch.roll(latent, 1, 0).detach()
+        share = torch.rand(half, 1, device=real.device)
+        between = pixel_norm(torch.lerp(latent[half : 2 * half].detach(), other[half : 2 * half], share))
+        placed = torch.cat([latent[:half], between])
+        placed = pixel_norm(placed + self.config.loss.blur * torch.randn_like(placed))
+        drawn = self.generator(placed, torch.cat([grade[:half], grade[half : 2 * half]]), stage, fade)
+        apart = F.mse_loss(drawn[:half].float(), real[:half])
+        if grade.shape[1]:
+            apart = apart + 0.01 * F.cross_entropy(found[:, size:], grade)
+        return drawn, apart
+
+    def _place(self, generator: Generator, phase: Phase, batches: int) -> None:
+        """Tell a generator where its encoder finds the layouts of each grade."""
+        size, grades = self.config.model.latent_size, max(len(self.config.model.grades), 1)
+        device = next(generator.parameters()).device
+        found, told = [], []
+        with torch.no_grad():
+            for number in range(batches):
+                batch = self.sampler.batch(phase.start + number % (phase.stop - phase.start))
+                real = torch.from_numpy(batch["pictures"]).to(device)
+                seen = F.avg_pool2d(real, max(1, real.shape[-1] // self.encoder.size))
+                found.append(
+                    pixel_norm(self.encoder(seen, min(phase.stage, self._encoded))[:, :size].float())
+                )
+                told.append(torch.from_numpy(batch["grade"]).to(device))
+        mean, root = spread_by_grade(torch.cat(found), torch.cat(told), grades)
+        generator.place(mean, root)
 
     def _gradient_penalty(
-        self, real: Tensor, drawn: Tensor, grade: Tensor, stage: int, fade: float
+        self, real: Tensor, drawn: Tensor, grade: Tensor | None, stage: int, fade: float
     ) -> Tensor:
         """Return how far gradients of the verdict are from 1 between real and drawn, or from 0 at real."""
         between = self.config.loss.kind == "wasserstein"
@@ -203,6 +267,36 @@ class LayoutTraining:
         if line != self._said:
             self.say(line)
             self._said = line
+
+
+def spread_by_grade(found: Tensor, grade: Tensor, grades: int) -> tuple[Tensor, Tensor]:
+    """Measure where the latents of each grade lie.
+
+    Parameters
+    ----------
+    found : Tensor
+        (n, d), latents of real pairs.
+    grade : Tensor
+        (n, grades), weights; (n, 0) where there are none.
+    grades : int
+        How many; 1 where there are none.
+
+    Returns
+    -------
+    mean : Tensor
+        (grades, d).
+    root : Tensor
+        (grades, d, d), lower triangular roots of covariances. Each is half that of all grades about their own
+        means: a grade has fewer pictures than a covariance has entries.
+    """
+    held = grade if grade.shape[1] else grade.new_ones((len(found), 1))
+    held = held / held.sum(0).clamp(min=1e-6)
+    mean = held.T @ found
+    apart = found[None] - mean[:, None]  # (grades, n, d)
+    own = torch.einsum("ng,gni,gnj->gij", held, apart, apart)
+    size = found.shape[1]
+    floor = 1e-3 * torch.eye(size, device=found.device)
+    return mean, torch.linalg.cholesky(0.5 * own + 0.5 * own.mean(0) + floor)
 
 
 def faded(real: Tensor, fade: float) -> Tensor:
