@@ -113,8 +113,8 @@ def variety_table(various: Results, near: Results) -> Table:
         )
     return Table(
         "Variety and memory",
-        "Distances: share of the area of a window, half a field a side, that another class has, at 16 cells "
-        f"a side; the nearest of {near['windows']:,} windows of training in any of eight symmetries.",
+        "Distances: share of the area of a window, half a field a side, that another class has, in 8 x 8 "
+        f"cells; the nearest of {near['windows']:,} windows of training in any of eight symmetries.",
         ("measure", "layouts", "beside it", "good"),
         rows,
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEAST_SIDE = 161
 """Pixels a side that the five scales of MS-SSIM and its window of 11 px need."""
 
-CELLS = 16
+CELLS = 8
 """Cells a side of a window that neighbors are looked for in."""
 
 _STRIDES = 4  # windows for each that fits on a side of a training field
@@ -45,16 +45,16 @@ def likeness_of_pairs(pairs: Sequence[tuple[Pixels, Pixels]]) -> float | None:
     HistosynthError
         If torchmetrics is not installed.
     """
-    import torch
-
+    if not pairs or min(pairs[0][0].shape[:2]) < LEAST_SIDE:
+        return None
     try:
         from torchmetrics.functional.image import multiscale_structural_similarity_index_measure as ms_ssim
     except ImportError as error:
         raise HistosynthError(
             "Comparing pictures needs torchmetrics; install it with pip install 'napari-histosynth[study]'."
         ) from error
-    if not pairs or min(pairs[0][0].shape[:2]) < LEAST_SIDE:
-        return None
+    import torch
+
     found = []
     for pair in pairs:
         one, other = (torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255 for rgb in pair)
@@ -152,7 +152,7 @@ def neighbors(drawn: Sequence[Pixels], held_out: Sequence[Pixels], fields: Seque
         ``closest`` 5 %; ``ratio`` and ``closest_ratio`` of drawn to held-out. A distance is the share of the
         area that differs.
     pairs : list of tuple
-        Distance, window and nearest training window of those that are closest, the closest first.
+        Distance, window, turned, and nearest training window of those that are closest, the closest first.
     """
     side = size // 2
     known = windows_of([one.labels[0] for one in fields], side, _STRIDES)
@@ -168,7 +168,7 @@ def neighbors(drawn: Sequence[Pixels], held_out: Sequence[Pixels], fields: Seque
         }
         if name == "drawn":
             pairs = [
-                (float(distances[i]), asked.maps[i], _turned(known.maps[which[i]], int(turns[i])))
+                (float(distances[i]), _turned(asked.maps[i], int(turns[i])), known.maps[which[i]])
                 for i in np.argsort(distances)[:6]
             ]
     for key, ratio in (("median", "ratio"), ("closest", "closest_ratio")):
@@ -180,18 +180,18 @@ def neighbors(drawn: Sequence[Pixels], held_out: Sequence[Pixels], fields: Seque
 def _nearest(
     asked: Vectors, known: Vectors
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the distance to the nearest known vector, which it is, and how it is turned.
+    """Return the distance to the nearest known vector, which it is, and how what is asked is turned to it.
 
     Half of the sum of absolute differences is the share of a cell that another class has.
     """
     from scipy.spatial.distance import cdist
 
-    grids = known.reshape(-1, CELLS, CELLS, 3)
+    grids = asked.reshape(-1, CELLS, CELLS, 3)
     best = np.full(len(asked), np.inf)
     which, turns = np.zeros(len(asked), np.int64), np.zeros(len(asked), np.int64)
     for turn in range(8):
-        flat = np.stack([_turned(one, turn) for one in grids]).reshape(len(known), -1)
-        apart = cdist(asked, flat, "cityblock") / (2 * CELLS * CELLS)
+        flat = np.stack([_turned(one, turn) for one in grids]).reshape(len(asked), -1)
+        apart = cdist(flat, known, "cityblock") / (2 * CELLS * CELLS)
         index = apart.argmin(1)
         closest = apart[np.arange(len(asked)), index]
         closer = closest < best
