@@ -339,6 +339,8 @@ class Encoder(_Shrinking):
         self.last = EqualConv(first, first, 3)
         self.whole = EqualConv(first, 2 * latent_size, BASE, pad=False)
         self.found = EqualLinear(2 * latent_size, latent_size + grades, gain=1.0)
+        # pictures have more in common than apart: without, all would begin as nearly the same latent
+        self.apart = nn.BatchNorm1d(latent_size, affine=False)
 
     @property
     def size(self) -> int:
@@ -365,8 +367,8 @@ class Encoder(_Shrinking):
             x = self.shrink(F.avg_pool2d(pictures, factor) if factor > 1 else pictures)
         x = F.leaky_relu(self.last(x), _SLOPE)
         x = F.leaky_relu(self.whole(x), _SLOPE)
-        found: Tensor = self.found(x.flatten(1))
-        return found
+        found = self.found(x.flatten(1))
+        return torch.cat([self.apart(found[:, : self.latent_size]), found[:, self.latent_size :]], 1)
 
 
 def variety(x: Tensor) -> Tensor:

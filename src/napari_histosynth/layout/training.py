@@ -213,6 +213,7 @@ class LayoutTraining:
         size, grades = self.config.model.latent_size, max(len(self.config.model.grades), 1)
         device = next(generator.parameters()).device
         found, told = [], []
+        encoder = copy.deepcopy(self.encoder).eval()
         with torch.no_grad():
             for number in range(batches):
                 batch = self.sampler.batch(phase.start + number % (phase.stop - phase.start))
