@@ -165,6 +165,17 @@ def test_the_guide_to_training_on_slides_names_every_key() -> None:
     assert keys - shown == set()
 
 
+def test_the_guide_to_training_on_layouts_names_every_key() -> None:
+    from napari_histosynth.layout.config import GrowthSection, LayoutConfig
+
+    page = (REPOSITORY / "docs/layout-training.md").read_text()
+    shown = set(re.findall(r"`(\w+)`", page))
+    parts = ("model", "data", "loss", "optimizer", "encoder")
+    sections = [GrowthSection, *(LayoutConfig.model_fields[name].annotation for name in parts)]
+    keys = {key for section in sections for key in section.model_fields}  # type: ignore[union-attr]
+    assert keys - shown == set()
+
+
 def test_the_python_of_the_guide_to_looks_runs(workplace: Path) -> None:
     names: dict[str, Any] = {}
     block, _ = blocks("docs/looks.md", "python")
