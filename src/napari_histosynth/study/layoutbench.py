@@ -130,22 +130,22 @@ def shapes(bench: LayoutBench) -> dict[str, Any]:
     um, material, most = bench.um_per_px, bench.material, bench.sizes.real
     drawn: dict[str, Floats] = {}
     layouts = bench.drawn
-    pieces = [
+    trained, held_out = (
         [one for own in by_grade(bench.spread(some, len(some))).values() for one in own[:most]]
         for some in (material.trained, material.held_out)
-    ]
-    total, done = bench.sizes.layouts * len(layouts) + sum(map(len, pieces)), 0
+    )
+    total, done = bench.sizes.layouts * len(layouts) + len(trained) + len(held_out), 0
     with bench.watch("Measuring glands of drawn and real tissue") as tell:
         for grade, some in layouts.items():
             drawn[grade] = rows_of([measured(one.image, one.labels, um) for one in some])
             done += len(some)
             tell(done / total)
         real: list[Floats] = []
-        for own in pieces:
+        for own in (trained, held_out):
             real.append(rows_of([measured(one.image, one.labels, um) for one in own]))
             done += len(own)
             tell(done / total)
-        return likeness(drawn, *pieces, real[0], real[1])
+        return likeness(drawn, trained, held_out, real[0], real[1])
 
 
 def looks(bench: LayoutBench) -> dict[str, Any]:
