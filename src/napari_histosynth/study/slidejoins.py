@@ -145,19 +145,28 @@ def beside_one_piece(model: SlideModel, fields: Sequence[LargeField], step: int)
 
 def _in_one_piece(model: SlideModel, field: LargeField, window: Window) -> Pixels:
     """Draw a window of a field from its parents, whatever the tiles, as the setting "fast" draws a tile."""
+    from napari_histosynth.slide.glands import LAID, RIM, lay_glands
     from napari_histosynth.slide.glass import blended, enlarged, glass_color, tissue_share
     from napari_histosynth.slide.lattice import layout_around, pixels_around, places_around
 
     slide, above, rim = field.slide, field.level + 2, model.margin // STEP
+
+    def around(seen: Window) -> Pixels:
+        tiles = {place: slide.tile(*place) for place in places_around(slide.size, above, seen)}
+        return pixels_around(slide.size, above, seen, tiles)
+
     seen = window.grow(model.margin).coarsen(STEP)
-    tiles = {place: slide.tile(*place) for place in places_around(slide.size, above, seen)}
-    parent = pixels_around(slide.size, above, seen, tiles)
+    parent = around(seen)
     layout = layout_around(slide.size, slide.layout, above, seen)
     share = tissue_share(parent, layout, glass_color(model.palette, slide.seed), rim)
     if share is None:
         return enlarged(parent, rim)
     drawn = model.refine(field.level, slide.seed, window, parent, layout)
-    return blended(drawn, enlarged(parent, rim), share)
+    picture = blended(drawn, enlarged(parent, rim), share)
+    if slide.glands and field.level in LAID:
+        near = around(window.coarsen(STEP).grow(RIM))
+        picture = lay_glands(field.level, slide.seed, window, picture, near, slide.layout)
+    return picture
 
 
 def coherence(fields: Sequence[LargeField]) -> float:
