@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,6 +163,11 @@ class LayoutMaterial:
     side: int
 
     @property
+    def sources(self) -> set[str]:
+        """Paths of the sources whose fields are as large as the windows."""
+        return {one.source for one in self.fields if min(one.labels[0].shape) >= self.side}
+
+    @property
     def grades(self) -> tuple[str, ...]:
         """Grades of the windows, those of training patients first."""
         return tuple(dict.fromkeys(one.grade for one in (*self.trained, *self.held_out)))
@@ -264,15 +269,19 @@ def load_layout_material(subject: LayoutSubject, size: int, kept: Path | None = 
 
 
 def real_fields(
-    subject: LayoutSubject, um_per_px: float, held_out: bool, kept: Path | None = None
+    subject: LayoutSubject,
+    um_per_px: float,
+    held_out: bool,
+    kept: Path | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Field]:
-    """Read the fields of all sources with label maps of :data:`SCHEME`, at any scale."""
+    """Read the fields of all sources, or of those at some paths, with label maps of :data:`SCHEME`."""
     from napari_histosynth.paint.sources import load_sources
 
     cache = None if kept is None else kept / f"labels-{um_per_px:g}-{'held-out' if held_out else 'trained'}"
     return load_sources(
         subject.data,
-        subject.config.data.sources,
+        [one for one in subject.config.data.sources if only is None or one.path in only],
         get_scheme(SCHEME),
         um_per_px,
         held_out=held_out,

@@ -51,10 +51,11 @@ def teaching(bench: LayoutBench) -> dict[str, Any]:
     painter = load_model(bench.painter, device=bench.device)
     sizes, um = bench.sizes, painter.um_per_px
     with bench.watch("Reading fields to test on"):
-        trained = _graded(
-            real_fields(bench.subject, um, False, bench.folder / "cache"), bench, um, sizes.painted
-        )
-        tested = _graded(real_fields(bench.subject, um, True, bench.folder / "cache"), bench, um, 0)
+        both = [
+            real_fields(bench.subject, um, held_out, bench.folder / "cache", bench.material.sources)
+            for held_out in (False, True)
+        ]
+        trained, tested = _graded(both[0], bench, um, sizes.painted), _graded(both[1], bench, um, 0)
     if not trained or not tested:
         raise TrainingError(f"No graded picture in {bench.subject.data} is as large as {sizes.painted} px.")
     tested = [
