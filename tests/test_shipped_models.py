@@ -12,6 +12,8 @@ import pytest
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.io import read_image, read_labels
+from napari_histosynth.layout.model import load_layout_model
+from napari_histosynth.layout.sampler import Sampler
 from napari_histosynth.paint.canvas import Canvas
 from napari_histosynth.paint.examples import example_labels, example_names
 from napari_histosynth.paint.labels import labels_from_he
@@ -46,6 +48,7 @@ def test_every_shipped_model_is_whole(repository: Path) -> None:
             "segmenter": load_segmenter,
             "stain": load_stain_model,
             "slide": load_slide_model,
+            "layout": load_layout_model,
         }
         loaded = load[ModelFolder(folder).card.system](folder, device="cpu")
         check_places(ModelFolder(folder))
@@ -190,3 +193,14 @@ def test_a_shipped_slide_shows_tissue_on_glass_in_the_colors_of_h_and_e() -> Non
     fine = slide.tile(0, 16, 16).astype(float)
     assert fine.shape == (TILE, TILE, 3)
     assert np.abs(np.diff(fine, axis=1)).mean() > 2
+
+
+def test_new_tissue_holds_glands_in_stroma_each_seed_others() -> None:
+    sampler = Sampler(load_layout_model("colon-layout", device="cpu"))
+    drawn = [sampler.sample(seed, grade="healthy").labels for seed in range(4)]
+    for labels in drawn:
+        assert labels.shape == (512, 512)
+        shares = np.bincount(labels.ravel(), minlength=3) / labels.size
+        assert 0.15 < shares[2] < 0.95, "epithelium"
+        assert shares[1] > 0.03, "what lies between glands"
+    assert min(float((a != b).mean()) for a in drawn for b in drawn if a is not b) > 0.15

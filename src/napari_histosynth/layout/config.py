@@ -98,6 +98,7 @@ class LayoutDataSection(Section):
     held_out: tuple[str, ...] = ()  # names of arrays that are not trained on
     by_grade: float = Field(0.0, ge=0, le=1)  # share of the crops whose grade is drawn evenly
     jitter: float = Field(0.06, ge=0)  # of the density of the stain, a share
+    finer: int = Field(1, ge=1)  # labels are made so many times finer than the model's scale, and averaged
 
 
 class LayoutLossSection(Section):

@@ -83,7 +83,7 @@ def load_pairs(
         directory,
         config.data.sources,
         get_scheme(model.scheme),
-        model.um_per_px,
+        model.um_per_px / config.data.finer,
         held_out=held_out,
         cache=cache,
         say=say,
@@ -154,12 +154,12 @@ class PairSampler:
 
     def __init__(self, config: LayoutConfig, pairs: Sequence[Pair]) -> None:
         self.config, self.pairs = config, list(pairs)
-        self.size = 4 * 2 ** (len(config.model.stage_widths) - 1)
+        self.size = 4 * 2 ** (len(config.model.stage_widths) - 1) * config.data.finer
         for pair in self.pairs:
             if 3 * min(pair.maps.shape[:2]) < self.size:
                 raise TrainingError(
                     f"{pair.name!r} is too small, {pair.maps.shape[1]} x {pair.maps.shape[0]} px at "
-                    f"{config.model.um_per_px:g} um a pixel, for crops of {self.size} px."
+                    f"{config.model.um_per_px / config.data.finer:g} um a pixel, for crops of {self.size} px."
                 )
         shares = np.array([pair.share for pair in self.pairs], float)
         self._shares = shares / shares.sum()
@@ -192,7 +192,7 @@ class PairSampler:
         return self.pairs[int(rng.choice(len(self.pairs), p=shares))]
 
     def _crop(self, rng: np.random.Generator, pair: Pair, size: int) -> npt.NDArray[np.float32]:
-        factor = self.size // size
+        factor = self.size // size  # from what is read to what the stage sees
         part = tuple(_span(rng, length, self.size) for length in pair.maps.shape[:2])
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
         scale = draw_density(rng, self.config.data.jitter)

@@ -195,7 +195,7 @@ class LayoutTraining:
         """
         size, half = self.config.model.latent_size, len(real) // 2
         seen = F.avg_pool2d(real, real.shape[-1] // self.encoder.size) if stage >= self._encoded else real
-        found = self.encoder(seen, min(stage, self._encoded), fade if stage <= self._encoded else 1.0).float()
+        found = encoder(seen, min(stage, self._encoded), fade if stage <= self._encoded else 1.0).float()
         latent = pixel_norm(found[:, :size])
         other = torch.roll(latent, 1, 0).detach()
         share = torch.rand(half, 1, device=real.device)
@@ -219,9 +219,7 @@ class LayoutTraining:
                 batch = self.sampler.batch(phase.start + number % (phase.stop - phase.start))
                 real = torch.from_numpy(batch["pictures"]).to(device)
                 seen = F.avg_pool2d(real, max(1, real.shape[-1] // self.encoder.size))
-                found.append(
-                    pixel_norm(self.encoder(seen, min(phase.stage, self._encoded))[:, :size].float())
-                )
+                found.append(pixel_norm(encoder(seen, min(phase.stage, self._encoded))[:, :size].float()))
                 told.append(torch.from_numpy(batch["grade"]).to(device))
         mean, root = spread_by_grade(torch.cat(found), torch.cat(told), grades)
         generator.place(mean, root)
