@@ -195,7 +195,7 @@ class LayoutTraining:
         """
         size, half = self.config.model.latent_size, len(real) // 2
         seen = F.avg_pool2d(real, real.shape[-1] // self.encoder.size) if stage >= self._encoded else real
-        found = encoder(seen, min(stage, self._encoded), fade if stage <= self._encoded else 1.0).float()
+        found = self.encoder(seen, min(stage, self._encoded), fade if stage <= self._encoded else 1.0).float()
         latent = pixel_norm(found[:, :size])
         other = torch.roll(latent, 1, 0).detach()
         share = torch.rand(half, 1, device=real.device)
