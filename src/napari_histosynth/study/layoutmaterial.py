@@ -75,8 +75,10 @@ class LayoutBudget:
 
 BUDGETS = {
     "quick": LayoutBudget(
-        layouts=16, real=24, segmented=32, pairs=60, encoded=32, latents=8, places=9, larges=1, drawn=32,
-        teaching=Budget(seeds=1, steps=140, drawn=32, judge_steps=(), batch=6, crop=144),
+        layouts=16, real=24, segmented=32, pairs=60, encoded=32, latents=8, places=9, larges=1, drawn=24,
+        teaching=Budget(
+            seeds=1, steps=100, drawn=24, judge_steps=(), batch=4, crop=128, widths=(12, 24, 40, 64)
+        ),
     ),
     "full": LayoutBudget(
         layouts=96, real=96, segmented=160, pairs=300, encoded=64, latents=24, places=9, larges=4, drawn=160,
