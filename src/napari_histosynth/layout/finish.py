@@ -31,6 +31,7 @@ LEAST_LUMEN_UM2 = 14.0
 SPECK_UM = 22.0
 
 _PICTURE_BLUR = 0.55  # of the picture, in the coarser of both pixels: as Mitchell's filter about
+_OUTLINE_BLUR = 1.0  # of outlines, in pixels drawn at least: enlarged much, they would show these pixels
 _TILE = 1024
 
 
@@ -71,7 +72,7 @@ def finished(
         uint8 (height, width, 3).
     """
     factor = target_um_per_px / um_per_px
-    smooth = max(SMOOTH_UM / um_per_px, _PICTURE_BLUR * factor)
+    smooth = max(SMOOTH_UM / um_per_px, _PICTURE_BLUR * factor, _OUTLINE_BLUR)
     sharp = _PICTURE_BLUR * max(1.0, factor)
     made, picture = np.empty(shape, np.uint8), np.empty((*shape, 3), np.uint8)
     reach = speck_reach(scheme, target_um_per_px)
