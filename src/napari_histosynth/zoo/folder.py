@@ -117,9 +117,11 @@ class ModelFolder:
             label channels.
         """
         if not self.card.draws:
-            does = {"stain": "stains pictures", "slide": "draws whole slides", "layout": "makes new tissue"}.get(
-                self.card.system, "makes label maps of H&E"
-            )
+            does = {
+                "stain": "stains pictures",
+                "slide": "draws whole slides",
+                "layout": "makes new tissue",
+            }.get(self.card.system, "makes label maps of H&E")
             raise ModelError(f"{self.where} {does} and draws none itself; choose a model that draws.")
         n_classes = self.scheme().n_classes
         arguments = {"n_classes": n_classes, **self.card.architecture}
