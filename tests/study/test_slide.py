@@ -114,7 +114,6 @@ def test_sheets_show_real_and_synthetic_tissue(report: tuple[SlideReport, Path])
 def test_an_untrained_model_does_not_pass(report: tuple[SlideReport, Path]) -> None:
     said = dict(report[0].verdicts("fast"))
     assert not all(said.values())
-    assert said["tiles show no seams (within 2% of one piece, or 2 errors of lines inside)"]
     assert said["a slide takes at most 1/50 of URCDM's network evaluations"]
 
 
