@@ -111,7 +111,7 @@ def large(bench: LayoutBench) -> dict[str, Any]:
             spent += time.perf_counter() - began
             maps.append(made.labels)
             tell((number + 1) / len(grades))
-    cell = max(2, round(bench.model.cell * bench.um_per_px / FINE))
+    cell = max(2, round(bench.model.cell * bench.model.um_per_px / FINE))
     grids = {"latents": spread.STEP * cell, "places": cell, "blocks": spread.BLOCK * cell}
     shown = Image.fromarray(get_scheme(SCHEME).encode(maps[0]))
     save_image(bench.folder / LARGE_SHEET, np.asarray(shown.resize((min(side, 1024),) * 2)))

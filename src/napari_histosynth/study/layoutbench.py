@@ -81,12 +81,13 @@ class LayoutBench:
     def material(self) -> LayoutMaterial:
         """Return the real windows."""
         with self.watch("Reading fields and making their label maps"):
-            return load_layout_material(self.subject, self.model.size, self.folder / "cache")
+            size = self.model.size * self.subject.config.data.finer
+            return load_layout_material(self.subject, size, self.folder / "cache")
 
     @property
     def um_per_px(self) -> float:
-        """Micrometers a pixel of what the model draws."""
-        return self.model.um_per_px
+        """Micrometers a pixel of drawn and real windows: where training made its labels."""
+        return self.subject.um_per_px
 
     @cached_property
     def grades(self) -> tuple[str, ...]:

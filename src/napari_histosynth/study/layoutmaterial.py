@@ -113,6 +113,11 @@ class LayoutSubject:
     config: LayoutConfig
     data: Path
 
+    @property
+    def um_per_px(self) -> float:
+        """Micrometers a pixel at which training made its labels, which is where windows are compared."""
+        return self.config.model.um_per_px / self.config.data.finer
+
     def fingerprint(self) -> str:
         """Return a hash of the model, what was held out, and the names and sizes of the data's files."""
         digest = hashlib.sha256(f"{self.sha256} {self.config.data}".encode())
@@ -255,9 +260,7 @@ def load_layout_material(subject: LayoutSubject, size: int, kept: Path | None = 
     TrainingError
         If nothing graded is held out that holds a window.
     """
-    both = [
-        real_fields(subject, subject.config.model.um_per_px, held_out, kept) for held_out in (False, True)
-    ]
+    both = [real_fields(subject, subject.um_per_px, held_out, kept) for held_out in (False, True)]
     sides = [min(one.labels[0].shape) for fields in both for one in fields if grade_of(one.grade)]
     side = min([size, *(each for each in sides if each >= ENOUGH * size)])
     trained, held_out = ([piece for field in fields for piece in cut_pieces(field, side)] for fields in both)
@@ -265,7 +268,7 @@ def load_layout_material(subject: LayoutSubject, size: int, kept: Path | None = 
         if not pieces:
             raise TrainingError(
                 f"No graded picture in {subject.data} that is {who} has {side} px a side at "
-                f"{subject.config.model.um_per_px:g} um; give larger ones."
+                f"{subject.um_per_px:g} um; give larger ones."
             )
     return LayoutMaterial(trained, held_out, both[0], side)
 
@@ -307,7 +310,7 @@ def cut_pieces(field: Field, size: int) -> list[Piece]:
             f"{field.source} {field.group}",
             grade,
             np.ascontiguousarray(field.image[y : y + size, x : x + size]),
-            np.ascontiguousarray(field.labels[0][y : y + size, x : x + size]),
+            np.ascontiguousarray(field.labels[-1][y : y + size, x : x + size]),
         )
         for y in rows
         for x in columns

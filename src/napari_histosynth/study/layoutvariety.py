@@ -155,7 +155,7 @@ def neighbors(drawn: Sequence[Pixels], held_out: Sequence[Pixels], fields: Seque
         Distance, window, turned, and nearest training window of those that are closest, the closest first.
     """
     side = size // 2
-    known = windows_of([one.labels[0] for one in fields], side, _STRIDES)
+    known = windows_of([one.labels[-1] for one in fields], side, _STRIDES)
     found: dict[str, Any] = {"windows": len(known.maps)}
     pairs: list[tuple[float, Pixels, Pixels]] = []
     for name, maps in (("drawn", drawn), ("held_out", held_out)):
