@@ -7,12 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from napari_histosynth.core.errors import SaveError
+
+if TYPE_CHECKING:
+    from napari_histosynth.study.staintables import Table
 
 #: Columns of a table that is written to a file or a pipe, where no window says how many fit.
 WIDTH_UNSEEN = 200
@@ -47,6 +51,17 @@ def remark(sentence: str) -> None:
 def complain(sentence: str) -> None:
     """Print what went wrong: a line on standard error."""
     remarks().print(Text.assemble(("Error: ", "bold red"), sentence), soft_wrap=True)
+
+
+def print_table(table: Table) -> None:
+    """Print a table with its words below."""
+    from rich.table import Table as Shown
+
+    shown = Shown(*table.columns, title=table.title, title_justify="left", caption=table.words,
+                  caption_justify="left")  # fmt: skip
+    for row in table.rows:
+        shown.add_row(*row)
+    results().print(shown)
 
 
 def help_text(text: str) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from napari_histosynth.cli.console import help_text, make_folder, results, say
+from napari_histosynth.cli.console import help_text, make_folder, print_table, say
 from napari_histosynth.cli.evaluate import watch
-
-if TYPE_CHECKING:
-    from napari_histosynth.study.staintables import Table
 
 LAYOUT_HELP = help_text("""Measure how good new tissue is, beside real label maps of patients held out.
 
@@ -63,21 +60,10 @@ def layout(
     )
     say(f"{report.heading}.")
     for table in report.tables:
-        _print(table)
+        print_table(table)
     for said, held in report.verdicts:
         say(f"{'Yes' if held else 'NO'}: {said}.")
     say(f"Wrote results.json, results.md, layouts.png, neighbors.png and large.png to {folder}.")
     if record:
         record_layout(find_model(subject.model), report)
         say(f"Recorded in {subject.model}.")
-
-
-def _print(table: Table) -> None:
-    """Print a table with its words below."""
-    from rich.table import Table as Shown
-
-    shown = Shown(*table.columns, title=table.title, title_justify="left", caption=table.words,
-                  caption_justify="left")  # fmt: skip
-    for row in table.rows:
-        shown.add_row(*row)
-    results().print(shown)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from napari_histosynth.cli.console import help_text, make_folder, results, say
+from napari_histosynth.cli.console import help_text, make_folder, print_table, say
 from napari_histosynth.cli.evaluate import watch
-
-if TYPE_CHECKING:
-    from napari_histosynth.study.staintables import Table
 
 SLIDE_HELP = help_text("""Measure how good a model draws whole slides, beside real ones that it never saw.
 
@@ -59,7 +56,7 @@ def slide(
     report = evaluate_slide(subject, folder, budget=budget, device=device, threads=threads, watch=watch)
     say(f"{report.heading}.")
     for table in report.tables:
-        _print(table)
+        print_table(table)
     for setting in report.settings:
         for said, held in report.verdicts(setting):
             say(f"{'Yes' if held else 'NO'}: {setting}: {said}.")
@@ -67,14 +64,3 @@ def slide(
     if record:
         record_slide(find_model(subject.model), report)
         say(f"Recorded in {subject.model}.")
-
-
-def _print(table: Table) -> None:
-    """Print a table with its words below."""
-    from rich.table import Table as Shown
-
-    shown = Shown(*table.columns, title=table.title, title_justify="left", caption=table.words,
-                  caption_justify="left")  # fmt: skip
-    for row in table.rows:
-        shown.add_row(*row)
-    results().print(shown)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from napari_histosynth.cli.console import help_text, make_folder, results, say
+from napari_histosynth.cli.console import help_text, make_folder, print_table, say
 from napari_histosynth.cli.evaluate import watch
-
-if TYPE_CHECKING:
-    from napari_histosynth.study.staintables import Table
 
 STAIN_HELP = help_text("""Measure how good models turn H&E into Ki-67 and back, on tissue that they never saw.
 
@@ -72,13 +69,13 @@ def stain(
     report = evaluate_stain(subjects, folder, budget=budget, device=device, threads=threads, watch=watch)
     say(f"{report.heading}.")
     for table in report.tables:
-        _print(table)
+        print_table(table)
     for label in report.models:
         for said, held in report.verdicts(label):
             say(f"{'Yes' if held else 'NO'}: {label}: {said}.")
     if ablation:
         ablation_table = variants_table(report)
-        _print(ablation_table)
+        print_table(ablation_table)
         save_text(folder / "variants.md", ablation_table.to_markdown() + "\n")
         for measure, best in best_of_variants(report):
             say(f"Best of the four by {measure}: {best}.")
@@ -87,14 +84,3 @@ def stain(
         for subject in subjects:
             record_stain(find_model(subject.model), report, subject.label)
             say(f"Recorded in {subject.model}.")
-
-
-def _print(table: Table) -> None:
-    """Print a table with its words below."""
-    from rich.table import Table as Shown
-
-    shown = Shown(*table.columns, title=table.title, title_justify="left", caption=table.words,
-                  caption_justify="left")  # fmt: skip
-    for row in table.rows:
-        shown.add_row(*row)
-    results().print(shown)

@@ -40,6 +40,11 @@ KNOWN_AS = {
 }
 
 
+def size_at(stage: int) -> int:
+    """Return the pixels a side that a stage draws."""
+    return int(4 * 2**stage)
+
+
 class LayoutModelSection(Section):
     """The model to make."""
 
@@ -59,6 +64,11 @@ class LayoutModelSection(Section):
     def stage_widths(self) -> tuple[int, ...]:
         """Features at 4, 8, 16, ... px."""
         return self.widths or WIDTHS[self.preset]
+
+    @property
+    def size(self) -> int:
+        """Pixels a side that the last stage draws."""
+        return size_at(len(self.stage_widths) - 1)
 
     @property
     def encoder_widths(self) -> tuple[int, ...]:
@@ -156,7 +166,7 @@ class Phase(NamedTuple):
     kind : {"fade", "stable", "encoder"}
         What is done.
     stage : int
-        The resolution, ``4 * 2**stage`` px.
+        The resolution, which :attr:`size` tells in px.
     start, stop : int
         Steps of the run; ``stop`` is not among them.
     batch : int
@@ -168,6 +178,11 @@ class Phase(NamedTuple):
     start: int
     stop: int
     batch: int
+
+    @property
+    def size(self) -> int:
+        """Pixels a side that the stage draws."""
+        return size_at(self.stage)
 
 
 class LayoutConfig(Section):

@@ -154,7 +154,7 @@ class PairSampler:
 
     def __init__(self, config: LayoutConfig, pairs: Sequence[Pair]) -> None:
         self.config, self.pairs = config, list(pairs)
-        self.size = 4 * 2 ** (len(config.model.stage_widths) - 1) * config.data.finer
+        self.size = config.model.size * config.data.finer
         for pair in self.pairs:
             if 3 * min(pair.maps.shape[:2]) < self.size:
                 raise TrainingError(
@@ -175,7 +175,7 @@ class PairSampler:
             averaged as pictures are; ``grade`` float32 (n, grades), weights that sum up to 1.
         """
         phase = self.config.phase_at(step)
-        size = 4 * 2**phase.stage
+        size = phase.size
         rng = np.random.default_rng((self.config.loop.seed, step))
         drawn = [self._draw(rng) for _ in range(phase.batch)]
         return {

@@ -51,8 +51,8 @@ def train_layout(
         The model folder.
     """
     config = read_layout_config(config_path)
-    size = 4 * 2 ** (len(config.model.stage_widths) - 1)
-    config = config.model_copy(update={"loop": config.loop.model_copy(update={"crop": size})})
+    loop = config.loop.model_copy(update={"crop": config.model.size})
+    config = config.model_copy(update={"loop": loop})
     kind: dict[str, Any] = {
         "system": "layout",
         "preset": config.model.preset,

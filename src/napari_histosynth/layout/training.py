@@ -83,7 +83,6 @@ class LayoutTraining:
             ),
             "encoder": torch.optim.Adam(self.encoder.parameters(), config.encoder.learning_rate, (0.9, 0.99)),
         }
-        self._encoded = len(model.encoder_widths) - 1
         self._said = ""
         self._penalty = 0.0
 
@@ -103,7 +102,7 @@ class LayoutTraining:
             losses = self._step_game(real, grade, step, phase, fabric)
         fade = _fade(phase, step)
         zeros = dict.fromkeys(("judge", "drawn", "penalty", "latent", "grade"), 0.0)
-        return {"px": float(4 * 2**phase.stage), "fade": fade, **zeros, **losses}
+        return {"px": float(phase.size), "fade": fade, **zeros, **losses}
 
     def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
         """Draw layouts of every grade beside real ones; in the encoder's part real ones drawn anew."""
@@ -194,8 +193,7 @@ class LayoutTraining:
             grades that are told of them.
         """
         size, half = self.config.model.latent_size, len(real) // 2
-        seen = F.avg_pool2d(real, real.shape[-1] // self.encoder.size) if stage >= self._encoded else real
-        found = self.encoder(seen, min(stage, self._encoded), fade if stage <= self._encoded else 1.0).float()
+        found = self.encoder(real, stage, fade).float()
         latent = pixel_norm(found[:, :size])
         other = torch.roll(latent, 1, 0).detach()
         share = torch.rand(half, 1, device=real.device)
@@ -218,8 +216,7 @@ class LayoutTraining:
             for number in range(batches):
                 batch = self.sampler.batch(phase.start + number % (phase.stop - phase.start))
                 real = torch.from_numpy(batch["pictures"]).to(device)
-                seen = F.avg_pool2d(real, max(1, real.shape[-1] // self.encoder.size))
-                found.append(pixel_norm(encoder(seen, min(phase.stage, self._encoded))[:, :size].float()))
+                found.append(pixel_norm(encoder(real, phase.stage)[:, :size].float()))
                 told.append(torch.from_numpy(batch["grade"]).to(device))
         mean, root = spread_by_grade(torch.cat(found), torch.cat(told), grades)
         generator.place(mean, root)
@@ -260,9 +257,7 @@ class LayoutTraining:
 
     def _announce(self, phase: Phase) -> None:
         what = {"fade": "fading in", "stable": "stable", "encoder": "the encoder"}[phase.kind]
-        line = (
-            f"{4 * 2**phase.stage} px, {what}: steps {phase.start} to {phase.stop}, batches of {phase.batch}."
-        )
+        line = f"{phase.size} px, {what}: steps {phase.start} to {phase.stop}, batches of {phase.batch}."
         if line != self._said:
             self.say(line)
             self._said = line
