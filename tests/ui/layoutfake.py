@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_histosynth.core.errors import ModelError
 from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.ui import layoutform, layoutwork
 
 GRADES = ("healthy", "poor")
+#: Pixels a side of the canvas.
+SIDE = 256
 
 
 def stripes(seed: int, grade: str, shape: tuple[int, int]) -> np.ndarray:
@@ -100,3 +105,32 @@ class FakeSampler:
             latent=np.zeros(4, np.float32) if latent is None else latent,
             weights=weights,
         )
+
+
+@pytest.fixture(autouse=True)
+def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what napari would show."""
+    sentences: list[str] = []
+    from napari_histosynth.ui import layout
+
+    monkeypatch.setattr(layout, "show_error", sentences.append)
+    return sentences
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let layouts be stripes; returns what draws them."""
+    sampler = FakeSampler()
+    cards = {"fake": SimpleNamespace(name="fake", architecture={"grades": list(GRADES)})}
+    monkeypatch.setattr(layoutwork, "load_sampler_cached", lambda name: sampler)
+    monkeypatch.setattr(layoutform, "layout_cards", lambda: cards)
+    return sampler
+
+
+@pytest.fixture
+def canvas(open_dock: Callable[..., Any], wait: Any) -> Any:
+    """Return a dock that paints, with a canvas of one class."""
+    paint = open_dock()
+    paint.painter.new_canvas(np.full((SIDE, SIDE), 1, np.uint8))
+    wait(lambda: not paint.painter.is_drawing)
+    return paint

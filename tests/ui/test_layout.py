@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,38 +23,8 @@ assert _spec is not None
 assert _spec.loader is not None
 _fakes = module_from_spec(_spec)
 _spec.loader.exec_module(_fakes)
-FakeSampler, stripes = _fakes.FakeSampler, _fakes.stripes
-
-SIDE = 256
-
-
-@pytest.fixture(autouse=True)
-def errors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect what napari would show."""
-    sentences: list[str] = []
-    from napari_histosynth.ui import layout
-
-    monkeypatch.setattr(layout, "show_error", sentences.append)
-    return sentences
-
-
-@pytest.fixture(autouse=True)
-def engine(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Let layouts be stripes; returns what draws them."""
-    sampler = FakeSampler()
-    cards = {"fake": SimpleNamespace(name="fake", architecture={"grades": list(_fakes.GRADES)})}
-    monkeypatch.setattr(layoutwork, "load_sampler_cached", lambda name: sampler)
-    monkeypatch.setattr(layoutform, "layout_cards", lambda: cards)
-    return sampler
-
-
-@pytest.fixture
-def canvas(open_dock: Callable[..., Any], wait: Any) -> Any:
-    """Return a dock that paints, with a canvas of one class."""
-    paint = open_dock()
-    paint.painter.new_canvas(np.full((SIDE, SIDE), 1, np.uint8))
-    wait(lambda: not paint.painter.is_drawing)
-    return paint
+SIDE, stripes = _fakes.SIDE, _fakes.stripes
+errors, engine, canvas = _fakes.errors, _fakes.engine, _fakes.canvas  # fixtures
 
 
 @pytest.fixture
