@@ -207,11 +207,12 @@ def tiny_slide_model(slide_folder: Path) -> object:
 
 @pytest.fixture(scope="session")
 def write_layout_model() -> Callable[..., Path]:
-    """Return what writes an untrained model of layouts of 32 px: folder, whether with an encoder, card."""
+    """Return what writes an untrained model of layouts of 32 px: folder, encoder, flow, card."""
 
-    def write(folder: Path, encoder: bool = True, **card: object) -> Path:
+    def write(folder: Path, encoder: bool = True, flow: bool = False, **card: object) -> Path:
         import torch
 
+        from napari_histosynth.layout.flow import build_flow
         from napari_histosynth.layout.network import build_encoder, build_generator
         from napari_histosynth.zoo import ModelCard, write_folder
 
@@ -237,6 +238,11 @@ def write_layout_model() -> Callable[..., Path]:
         networks = {"generator": build_generator(shape, 6)}
         if encoder:
             networks["encoder"] = build_encoder(shape, 6)
+        if flow:
+            shape["flow"] = [8, 8]
+            networks["flow"] = build_flow(shape)
+            for one in networks["flow"].parameters():  # those that begin as 0, too
+                torch.nn.init.normal_(one, std=0.2)
         tensors = {
             f"{part}.{name}": value
             for part, network in networks.items()
@@ -251,6 +257,17 @@ def write_layout_model() -> Callable[..., Path]:
 def layout_folder(tmp_path_factory: pytest.TempPathFactory, write_layout_model: Callable[..., Path]) -> Path:
     """The folder of a model of layouts, "tiny-layout", untrained: fields of 32 px at 1.24 um."""
     return write_layout_model(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def tiny_flow_model(
+    tmp_path_factory: pytest.TempPathFactory, write_layout_model: Callable[..., Path]
+) -> object:
+    """A model of layouts with a flow, "tiny-layout", untrained: fields of 32 px at 1.24 um."""
+    from napari_histosynth.layout.model import load_layout_model
+
+    folder = write_layout_model(tmp_path_factory.mktemp("models"), flow=True)
+    return load_layout_model(folder, device="cpu", precision="fp32")
 
 
 @pytest.fixture(scope="session")

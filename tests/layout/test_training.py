@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,42 @@ def test_a_step_trains_the_stages_so_far_and_no_finer_one() -> None:
     moved = {n for n in after if not torch.equal(before[n], after[n])}
     assert any(n.startswith("blocks.1.") for n in moved)
     assert not any(n.startswith(("blocks.2.", "to_picture.2.")) for n in moved)
+
+
+FLOW = {"flow": {"steps": 4, "batch": 4, "widths": [4], "warp": 0.2}, "loop": {"steps": 16}}
+
+
+def test_the_flow_learns_after_all_else_and_alone_and_ships(tmp_path: Path) -> None:
+    one = training(configured(**FLOW))
+    fabric = make_fabric(LoopSettings(16, device="cpu", threads=1))
+    before = weights(one)
+    losses = one.step(one.batch(12), 12, fabric)
+    after = weights(one)
+    assert losses["flow"] > 0
+    assert {n.split(".")[0] for n in after if not torch.equal(before[n], after[n])} == {
+        "flow",
+        "flow average",
+    }
+    assert "flow.leave.weight" in one.tensors_to_ship(fabric)
+    one.sheet(tmp_path / "sheet.png", 13, fabric)
+    assert (tmp_path / "sheet.png").exists()
+
+
+def test_a_flow_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    config = configured(**FLOW)
+    whole, parts, rest = training(config), training(config), training(config)
+    quiet = {"device": "cpu", "precision": "32-true", "threads": 1}
+    train(whole, tmp_path / "a", LoopSettings(16, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
+    train(parts, tmp_path / "b", LoopSettings(14, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
+    train(rest, tmp_path / "b", LoopSettings(16, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
+    expected = weights(whole)
+    assert all(torch.equal(value, expected[name]) for name, value in weights(rest).items())
+
+
+def test_a_flow_without_grades_trains_too() -> None:
+    one = training(configured(model={"grades": []}, **FLOW), [replace(pair, grade=-1) for pair in pairs()])
+    losses = one.step(one.batch(12), 12, make_fabric(LoopSettings(16, device="cpu", threads=1)))
+    assert np.isfinite(losses["flow"])
 
 
 @pytest.mark.parametrize("maps", [3, 0])  # 0: the ablation

@@ -40,6 +40,9 @@ KNOWN_AS = {
 }
 
 
+PhaseKind = Literal["fade", "stable", "encoder", "flow"]
+
+
 def size_at(stage: int) -> int:
     """Return the pixels a side that a stage draws."""
     return int(4 * 2**stage)
@@ -89,7 +92,7 @@ class LayoutModelSection(Section):
         return self.image + self.segmentation_channels
 
     def architecture(self) -> dict[str, Any]:
-        """Return what a model card says of the networks."""
+        """Return what a model card says of the networks; of the flow :class:`FlowSection` does."""
         return {
             "widths": list(self.stage_widths),
             "encoder": list(self.encoder_widths),
@@ -158,12 +161,26 @@ class EncoderSection(Section):
     grade: float = Field(0.2, ge=0)  # weight of the grade beside the latent
 
 
+class FlowSection(Section):
+    """After all else: what draws glands anew where the GAN has laid them out (``layout.flow``)."""
+
+    steps: int = Field(0, ge=0)
+    widths: tuple[int, ...] = (48, 64, 96)  # features at 1/2, 1/4, 1/8 of the size
+    batch: int = Field(16, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
+    average: float = Field(0.999, ge=0, lt=1)
+    shift: float = Field(3.0, gt=0)  # how much more often noise is strong than weak
+    drop: float = Field(0.1, ge=0, le=1)  # share of the crops whose grade is not told
+    warp: float = Field(0.0, ge=0, le=0.5)  # turning, scaling and bending of crops
+    image: float = Field(0.5, ge=0)  # weight of image channels beside label channels
+
+
 class Phase(NamedTuple):
     """A part of a run.
 
     Attributes
     ----------
-    kind : {"fade", "stable", "encoder"}
+    kind : {"fade", "stable", "encoder", "flow"}
         What is done.
     stage : int
         The resolution, which :attr:`size` tells in px.
@@ -173,7 +190,7 @@ class Phase(NamedTuple):
         Pictures.
     """
 
-    kind: Literal["fade", "stable", "encoder"]
+    kind: PhaseKind
     stage: int
     start: int
     stop: int
@@ -186,10 +203,11 @@ class Phase(NamedTuple):
 
 
 class LayoutConfig(Section):
-    """A whole run: model, data, losses, growth, optimizer, encoder, loop, card.
+    """A whole run: model, data, losses, growth, optimizer, encoder, flow, loop, card.
 
-    ``growth`` has an entry for each stage and ``encoder.steps`` comes after; a run of another length than
-    their sum (``histosynth train layout --steps``) has the same parts, each longer or shorter by the ratio.
+    ``growth`` has an entry for each stage, ``encoder.steps`` and ``flow.steps`` come after; a run of another
+    length than their sum (``histosynth train layout --steps``) has the same parts, each longer or shorter by
+    the ratio.
     """
 
     model: LayoutModelSection
@@ -198,6 +216,7 @@ class LayoutConfig(Section):
     growth: tuple[GrowthSection, ...]
     optimizer: LayoutOptimizerSection = LayoutOptimizerSection()
     encoder: EncoderSection = EncoderSection()
+    flow: FlowSection = FlowSection()
     loop: LoopSection
     card: CardSection = CardSection()
 
@@ -220,14 +239,21 @@ class LayoutConfig(Section):
             raise ValueError("data names either sources or arrays")
         if self.data.sources and (not model.scheme or model.image != 3):
             raise ValueError("data.sources are RGB with labels of model.scheme; use data.arrays for others")
+        if self.flow.steps and model.size < 8 * 2 ** len(self.flow.widths) / 2:
+            raise ValueError(f"a flow of {len(self.flow.widths)} widths needs a model of more pixels")
         if not sum(one.fade + one.stable for one in self.growth):
             raise ValueError("growth has no steps")
         return self
 
+    def architecture(self) -> dict[str, Any]:
+        """Return what a model card says of all networks."""
+        flow = {"flow": list(self.flow.widths)} if self.flow.steps else {}
+        return self.model.architecture() | flow
+
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The parts of the run, in order; those of no length are left out."""
-        parts: list[tuple[Literal["fade", "stable", "encoder"], int, int, int]] = []
+        parts: list[tuple[PhaseKind, int, int, int]] = []
         for stage, one in enumerate(self.growth):
             batch = one.batch or self.loop.batch
             if stage:
@@ -235,6 +261,7 @@ class LayoutConfig(Section):
             # nothing can be faded in at 4 px
             parts.append(("stable", stage, one.stable + (0 if stage else one.fade), batch))
         parts.append(("encoder", len(self.growth) - 1, self.encoder.steps, self.encoder.batch))
+        parts.append(("flow", len(self.growth) - 1, self.flow.steps, self.flow.batch))
         ends = [0, *accumulate(part[2] for part in parts)]
         at = [round(end * self.loop.steps / ends[-1]) for end in ends]
         return tuple(

@@ -164,6 +164,7 @@ class PairSampler:
         shares = np.array([pair.share for pair in self.pairs], float)
         self._shares = shares / shares.sum()
         self._grades = sorted({pair.grade for pair in self.pairs})
+        self._kept: dict[int, npt.NDArray[np.float32]] = {}
 
     def batch(self, step: int) -> dict[str, npt.NDArray[np.float32]]:
         """Return the crops of a step.
@@ -178,8 +179,9 @@ class PairSampler:
         size = phase.size
         rng = np.random.default_rng((self.config.loop.seed, step))
         drawn = [self._draw(rng) for _ in range(phase.batch)]
+        crop = self._bent if phase.kind == "flow" and self.config.flow.warp else self._crop
         return {
-            "pictures": np.stack([self._crop(rng, pair, size) for pair in drawn]),
+            "pictures": np.stack([crop(rng, pair, size) for pair in drawn]),
             "grade": np.stack([self._weights(pair) for pair in drawn]),
         }
 
@@ -202,9 +204,32 @@ class PairSampler:
         else:
             image = averaged(image, factor)
         maps = 2 * averaged(pair.maps[np.ix_(*part)], factor) - 1
-        both = np.rot90(np.concatenate([image, maps], 2), turns)
-        both = both[:, ::-1] if flip else both
-        return np.ascontiguousarray(np.moveaxis(both, 2, 0), np.float32)
+        return _turned(np.concatenate([image, maps], 2), turns, flip)
+
+    def _bent(self, rng: np.random.Generator, pair: Pair, size: int) -> npt.NDArray[np.float32]:
+        """Return a crop that is turned, scaled and bent, too, read from a picture that is reduced halfway."""
+        from napari_histosynth.layout.warp import warped
+
+        factor = self.size // size
+        first = 2 if factor % 2 == 0 else 1
+        turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+        scale = draw_density(rng, self.config.data.jitter)
+        planes = self._reduced(pair, first)
+        made = averaged(warped(rng, planes, self.size // first, self.config.flow.warp), factor // first)
+        channels = pair.image.shape[2]
+        image, maps = made[..., :channels], 2 * made[..., channels:] - 1
+        if pair.image.dtype == np.uint8:
+            bright = scale_density(np.rint(image).astype(np.uint8), scale)
+            image = bright.astype(np.float32) / 127.5 - 1
+        return _turned(np.concatenate([image, maps], 2), turns, flip)
+
+    def _reduced(self, pair: Pair, factor: int) -> npt.NDArray[np.float32]:
+        """Return image and maps of a pair, averaged, (y, x, channels); it is kept for the next crop."""
+        if id(pair) not in self._kept:
+            height, width = (length // factor * factor for length in pair.maps.shape[:2])
+            both = [averaged(part[:height, :width], factor) for part in (pair.image, pair.maps)]
+            self._kept[id(pair)] = np.concatenate(both, 2)
+        return self._kept[id(pair)]
 
     def _weights(self, pair: Pair) -> npt.NDArray[np.float32]:
         grades = len(self.config.model.grades)
@@ -213,6 +238,13 @@ class PairSampler:
         weights = np.zeros(grades, np.float32)
         weights[pair.grade] = 1
         return weights
+
+
+def _turned(planes: npt.NDArray[np.float32], turns: int, flip: bool) -> npt.NDArray[np.float32]:
+    """Return planes, (y, x, channels), turned by quarters and mirrored, as (channels, y, x)."""
+    both = np.rot90(planes, turns)
+    both = both[:, ::-1] if flip else both
+    return np.ascontiguousarray(np.moveaxis(both, 2, 0), np.float32)
 
 
 def averaged(picture: npt.NDArray[Any], factor: int) -> npt.NDArray[np.float32]:

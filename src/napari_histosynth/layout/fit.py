@@ -57,7 +57,7 @@ def train_layout(
         "system": "layout",
         "preset": config.model.preset,
         "latent_size": config.model.latent_size,
-        "architecture": config.model.architecture(),
+        "architecture": config.architecture(),
     }
     return run_training(
         config,

@@ -17,6 +17,7 @@ from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.latent.owner import Owner
+from napari_histosynth.layout.flow import Flow, build_flow
 from napari_histosynth.layout.network import (
     BASE,
     Encoder,
@@ -48,6 +49,8 @@ class LayoutModel:
         Draws H&E and label channels from latents; frozen, on :attr:`device`, in :attr:`dtype`.
     encoder : Encoder or None
         Finds the latent of H&E with labels; fp32.
+    flow : Flow or None
+        Draws anew what the generator lays out (``layout.redraw``); fp32.
     scheme : TissueScheme
         Classes of the label maps.
     device : torch.device
@@ -61,6 +64,7 @@ class LayoutModel:
     card: ModelCard
     generator: Generator
     encoder: Encoder | None
+    flow: Flow | None
     scheme: TissueScheme
     device: torch.device
     dtype: torch.dtype
@@ -142,7 +146,7 @@ class LayoutModel:
     def draw(
         self, latents: npt.ArrayLike, grades: npt.ArrayLike
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Draw fields, each as if it were drawn alone.
+        """Lay out fields with the generator, each as if it were drawn alone.
 
         Parameters
         ----------
@@ -203,7 +207,7 @@ class LayoutModel:
     def draw_base(
         self, base: npt.NDArray[np.float32]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """Draw what grows from a base of any size.
+        """Lay out what grows from a base of any size.
 
         Parameters
         ----------
@@ -338,10 +342,13 @@ def load_layout_model(
     generator = _network(build_generator, card, select(tensors, "generator."), folder.where)
     read = select(tensors, "encoder.")
     encoder = _network(build_encoder, card, read, folder.where) if read else None
+    read = select(tensors, "flow.")
+    flow = _network(lambda of, _size: build_flow(of), card, read, folder.where) if read else None
     return LayoutModel(
         card,
         generator.to(where, dtype),
         None if encoder is None else encoder.to(where),
+        None if flow is None else flow.to(where, memory_format=torch.channels_last),
         scheme,
         where,
         dtype,

@@ -19,9 +19,9 @@ from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.layout.classes import check_target, in_scheme, with_nuclei
 from napari_histosynth.layout.finish import finished
 from napari_histosynth.layout.grading import laid_over, shares_of
+from napari_histosynth.layout.redraw import drawn_field, drawn_plane
 from napari_histosynth.layout.spread import (
     Cells,
-    draw_plane,
     lattice_middles,
     lattice_shape,
     seeded_latents,
@@ -338,12 +338,11 @@ class Sampler:
         weights = cells.weights[row, column]
         start = (0.0, 0.0)
         if places is None:
-            images, amounts = model.draw(cells.latents[0], cells.weights[0])
-            image, labels = images[0], amounts[0]
+            image, labels = drawn_field(model, cells.latents[0, 0], cells.weights[0, 0])
             factor = um_per_px / model.um_per_px
             start = (model.size - size_px[0] * factor) / 2, (model.size - size_px[1] * factor) / 2
         else:
-            image, labels = draw_plane(model, cells, places, lambda done: progress(0.6 * done))
+            image, labels = drawn_plane(model, cells, places, lambda done: progress(0.6 * done))
         made, picture = finished(
             image,
             labels,

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from napari_histosynth.layout.flow import START, STEPS, carried
+from napari_histosynth.layout.redraw import field_noise
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     from torch import Tensor
 
     from napari_histosynth.layout.config import LayoutConfig, Phase
     from napari_histosynth.layout.data import PairSampler
+    from napari_histosynth.layout.flow import Flow
     from napari_histosynth.layout.network import Encoder, Generator
 
 #: Pixels a side of a sample on a sheet, samples of a grade, and pairs of the encoder.
@@ -40,6 +44,33 @@ def growth_sheet(
         given = weights if config.model.grades else None
         with torch.no_grad():
             rows.append(generator(latents, given, phase.stage, fade))
+    real = torch.from_numpy(shown.batch(phase.start)["pictures"][:_SEEDS]).to(device)
+    save_image(path, np.vstack([_row(pictures, config) for pictures in [*rows, real]]))
+
+
+def flow_sheet(
+    path: Path,
+    config: LayoutConfig,
+    generator: Generator,
+    flow: Flow,
+    phase: Phase,
+    shown: PairSampler,
+    device: torch.device | str,
+) -> None:
+    """Draw a row of layouts for each grade, the same latents in each, and a row of real ones below."""
+    from napari_histosynth.io import save_image
+
+    grades = max(1, len(config.model.grades))
+    latents = _latents(config, _SEEDS, device)
+    each = [field_noise(z, config.model.channels, config.model.size) for z in latents.cpu().numpy()]
+    noise = torch.from_numpy(np.stack(each)).to(device)
+    rows = []
+    for grade in range(grades):
+        weights = torch.eye(grades, device=device)[grade].expand(_SEEDS, -1)
+        given = weights if config.model.grades else None
+        with torch.no_grad():
+            begun = generator(latents, given)
+            rows.append(carried(flow, begun, noise, given, start=START, steps=STEPS))
     real = torch.from_numpy(shown.batch(phase.start)["pictures"][:_SEEDS]).to(device)
     save_image(path, np.vstack([_row(pictures, config) for pictures in [*rows, real]]))
 

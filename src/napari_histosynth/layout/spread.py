@@ -35,9 +35,10 @@ REACH = 3
 BLOCK = 16
 #: Places of a base from one latent of the lattice to the next.
 STEP = BASE // 2
+#: Latents before the one that lies at the corner of the canvas.
+LEAD = -(-(REACH + BASE - STEP) // STEP)
 
 _LATENTS = 0x1A70  # stream of the noise that latents are
-_LEAD = -(-(REACH + BASE - STEP) // STEP)  # latents before the one that lies at the corner of the canvas
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,12 +75,12 @@ def lattice_shape(places: tuple[int, int]) -> tuple[int, int]:
 
 def lattice_side(places: int) -> int:
     """Return how many latents a side of so many places needs, with those beyond both ends."""
-    return _LEAD + -(-(places + REACH) // STEP)
+    return LEAD + -(-(places + REACH) // STEP)
 
 
 def lattice_middles(places: int) -> npt.NDArray[np.float64]:
     """Return where the latents of a side lie, as shares of its length: 0 and 1 are the canvas's borders."""
-    return (STEP * (np.arange(lattice_side(places)) - _LEAD) + BASE / 2) / places
+    return (STEP * (np.arange(lattice_side(places)) - LEAD) + BASE / 2) / places
 
 
 def seeded_latents(seed: int, shape: tuple[int, int], size: int) -> Floats:
@@ -99,7 +100,7 @@ def seeded_latents(seed: int, shape: tuple[int, int], size: int) -> Floats:
     ndarray
         float32 (rows, columns, size).
     """
-    lead = 0 if shape == (1, 1) else _LEAD
+    lead = 0 if shape == (1, 1) else LEAD
     window = Window(-lead, shape[0] - lead, -lead * size, (shape[1] - lead) * size)
     return gaussian(seed, _LATENTS, 0, window).reshape(*shape, size)
 
@@ -146,7 +147,7 @@ def blended_base(model: LayoutModel, cells: Cells, places: tuple[int, int]) -> F
     base = typical / weight + total / np.sqrt(power)
     # as the generator's own bases are: a mean square of 1 over the features of a place
     base *= 1 / np.sqrt(np.square(base).mean(0) + 1e-8)
-    first = STEP * _LEAD - REACH
+    first = STEP * LEAD - REACH
     kept = base[:, first : first + places[0] + 2 * REACH, first : first + places[1] + 2 * REACH]
     return np.ascontiguousarray(kept, np.float32)
 

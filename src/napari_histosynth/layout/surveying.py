@@ -16,6 +16,7 @@ from napari_histosynth.core.errors import ModelError, TrainingError
 from napari_histosynth.latent.surveying import Survey, check_neighbors
 from napari_histosynth.latent.thumbnail import SIDE
 from napari_histosynth.layout.finish import finished
+from napari_histosynth.layout.redraw import drawn_field
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -186,7 +187,7 @@ class LayoutArtist:
         """
         model = self.model
         z, weights = split_style(model, latent)
-        images, amounts = model.draw(z[None], weights[None])
+        image, amounts = drawn_field(model, z, weights)
         scale = model.um_per_px * model.size / SIDE
-        labels, _ = finished(images[0], amounts[0], model.scheme, model.um_per_px, (SIDE, SIDE), scale)
+        labels, _ = finished(image, amounts, model.scheme, model.um_per_px, (SIDE, SIDE), scale)
         return model.scheme.encode(labels)

@@ -1,4 +1,4 @@
-"""Train the progressive GAN of layouts, then its encoder; which part of a run it is follows from the step."""
+"""Train the progressive GAN of layouts, then its encoder and flow: the step tells which of them it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_histosynth.core.training import update_average
+from napari_histosynth.core.training import decayed, update_average
+from napari_histosynth.layout.flow import build_flow, noisy, times_of
 from napari_histosynth.layout.network import (
     Discriminator,
     EqualConv,
@@ -19,7 +20,7 @@ from napari_histosynth.layout.network import (
     build_generator,
     pixel_norm,
 )
-from napari_histosynth.layout.sheets import encoder_sheet, growth_sheet
+from napari_histosynth.layout.sheets import encoder_sheet, flow_sheet, growth_sheet
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari_histosynth.layout.data import PairSampler
     from napari_histosynth.layout.network import Generator
 
+
+_SAID = {"fade": "fading in", "stable": "stable", "encoder": "the encoder", "flow": "the flow"}
 
 #: Batches of real pairs that tell where grades lie: for a sheet, and for a model.
 _SHOWN_BATCHES, _PLACED_BATCHES = 12, 80
@@ -58,7 +61,7 @@ class LayoutTraining:
         self.config, self.sampler, self.shown, self.say = config, sampler, shown, say
         torch.manual_seed(config.loop.seed)
         model, rates = config.model, config.optimizer
-        architecture = model.architecture()
+        architecture = config.architecture()
         self.generator = build_generator(architecture, model.latent_size)
         self.discriminator = Discriminator(
             model.channels,
@@ -83,6 +86,11 @@ class LayoutTraining:
             ),
             "encoder": torch.optim.Adam(self.encoder.parameters(), config.encoder.learning_rate, (0.9, 0.99)),
         }
+        if config.flow.steps:
+            flow = build_flow(architecture)
+            self._flow_average = copy.deepcopy(flow).requires_grad_(False)
+            self.networks |= {"flow": flow, "flow average": self._flow_average}
+            self.optimizers["flow"] = torch.optim.Adam(flow.parameters(), config.flow.learning_rate)
         self._said = ""
         self._penalty = 0.0
 
@@ -91,17 +99,20 @@ class LayoutTraining:
         return self.sampler.batch(step)
 
     def step(self, batch: Mapping[str, Any], step: int, fabric: Fabric) -> dict[str, float]:
-        """Update the discriminator, then the generator, once; in the last part of the run the encoder."""
+        """Update the discriminator, then the generator, once; in the last parts encoder and flow."""
         phase = self.config.phase_at(step)
         self._announce(phase)
         grade = torch.from_numpy(batch["grade"]).to(fabric.device)
         if phase.kind == "encoder":
             losses = self._step_encoder(grade, step - phase.start, phase, fabric)
+        elif phase.kind == "flow":
+            real = torch.from_numpy(batch["pictures"]).to(fabric.device)
+            losses = self._step_flow(real, grade, step - phase.start, phase, fabric)
         else:
             real = torch.from_numpy(batch["pictures"]).to(fabric.device)
             losses = self._step_game(real, grade, step, phase, fabric)
         fade = _fade(phase, step)
-        zeros = dict.fromkeys(("judge", "drawn", "penalty", "latent", "grade"), 0.0)
+        zeros = dict.fromkeys(("judge", "drawn", "penalty", "latent", "grade", "flow"), 0.0)
         return {"px": float(phase.size), "fade": fade, **zeros, **losses}
 
     def sheet(self, path: Path, step: int, fabric: Fabric) -> None:
@@ -113,6 +124,8 @@ class LayoutTraining:
         if phase.kind == "encoder":
             encoder = copy.deepcopy(self.encoder).eval()
             encoder_sheet(path, self.config, average, encoder, self.shown, step, fabric.device)
+        elif phase.kind == "flow":
+            flow_sheet(path, self.config, average, self._flow_average, phase, self.shown, fabric.device)
         else:
             fade = _fade(phase, max(step - 1, 0))
             growth_sheet(path, self.config, average, phase, fade, self.shown, fabric.device)
@@ -121,10 +134,14 @@ class LayoutTraining:
         """Return the averaged generator and the encoder under their names in a model folder."""
         average = copy.deepcopy(self.average).eval()
         if self.config.loss.rebuilding:
-            last = [phase for phase in self.config.phases if phase.kind != "encoder"][-1]
+            last = [phase for phase in self.config.phases if phase.kind in ("fade", "stable")][-1]
             self._place(average, last, _PLACED_BATCHES)
         tensors = {f"generator.{name}": value for name, value in average.state_dict().items()}
-        return tensors | {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
+        tensors |= {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
+        if self.config.flow.steps:
+            flow = self.networks["flow average"]
+            tensors |= {f"flow.{name}": value for name, value in flow.state_dict().items()}
+        return tensors
 
     def _begin_as_real(self) -> None:
         """Let the generator begin with colors, and with as much variety of them, as real pictures have.
@@ -252,12 +269,38 @@ class LayoutTraining:
         _descend(self.optimizers["encoder"], of_latent + config.grade * of_grade)
         return {"latent": float(of_latent.detach()), "grade": float(of_grade.detach())}
 
+    def _step_flow(
+        self, real: Tensor, grade: Tensor, since: int, phase: Phase, fabric: Fabric
+    ) -> dict[str, float]:
+        """Teach the flow the way from noise to real pairs (rectified flow), at one time for each of them."""
+        config, count = self.config.flow, len(real)
+        flow, optimizer = self.networks["flow"], self.optimizers["flow"]
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * decayed(since, phase.stop - phase.start)
+        # spread evenly over the batch, so that no batch is of one time
+        uniform = (torch.arange(count, device=real.device) + torch.rand(1, device=real.device)) / count
+        time = times_of(uniform, config.shift)
+        noise = torch.randn_like(real)
+        told = grade * (torch.rand(count, 1, device=real.device) >= config.drop)
+        with fabric.autocast():
+            found = flow(noisy(real, noise, time), time, told)
+        apart = (found.float() - (real - noise)).square()
+        image = self.config.model.image
+        loss = apart[:, image:].mean() if apart.shape[1] > image else apart.new_zeros(())
+        loss = loss + config.image * apart[:, :image].mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(flow.parameters(), 1.0)
+        optimizer.step()
+        update_average(self.networks["flow average"], flow, since, config.average)
+        return {"flow": float(loss.detach())}
+
     def _stage_start(self, stage: int) -> int:
         return min(phase.start for phase in self.config.phases if phase.stage == stage)
 
     def _announce(self, phase: Phase) -> None:
-        what = {"fade": "fading in", "stable": "stable", "encoder": "the encoder"}[phase.kind]
-        line = f"{phase.size} px, {what}: steps {phase.start} to {phase.stop}, batches of {phase.batch}."
+        part = f"{phase.size} px, {_SAID[phase.kind]}"
+        line = f"{part}: steps {phase.start} to {phase.stop}, batches of {phase.batch}."
         if line != self._said:
             self.say(line)
             self._said = line

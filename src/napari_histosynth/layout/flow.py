@@ -1,0 +1,220 @@
+"""The flow of layouts: it draws anew, in a few steps, what the progressive GAN has laid out.
+
+A generator as small as ours lays out tissue in which glands are too few and too large. The flow has learned,
+from the same pairs, how noise becomes label maps and H&E (rectified flow: Liu et al., ICLR 2023; Lipman et
+al., ICLR 2023). It begins with what the GAN has drawn under so much noise that only where things lie is left
+of it, as Meng et al. (SDEdit, ICLR 2022) begin with a sketch, and goes to tissue of a grade from there. So
+the latent says what arrangement it is, as in the paper, and moves it; the flow draws glands.
+
+Everything is local: normalization is over the features of a pixel, there is no attention, and grades are
+planes which may change over the canvas. So a plane of any size can be drawn, in blocks that look
+:attr:`Flow.reach` px beyond their borders, and comes out the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+Direction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+#: How much of what the GAN has drawn is seen through the noise that the flow begins with.
+START = 0.1
+#: Evaluations of the flow for a layout.
+STEPS = 12
+
+_PATCH = 2  # pixels a side that are read at once
+_EMBEDDED = 128  # features of time and grade
+
+
+class _Norm(nn.Module):
+    """Scale features at each pixel to a mean square of 1, then each by its own gain."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6)
+        return x * scale * self.gain[:, None, None]
+
+
+class _Block(nn.Module):
+    """Two convolutions beside a shortcut, told of time and grade between them."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.norm, self.first = _Norm(inputs), nn.Conv2d(inputs, width, 3, padding=1)
+        self.told, self.between = nn.Conv2d(_EMBEDDED, 2 * width, 1), _Norm(width)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.past: nn.Module = nn.Conv2d(inputs, width, 1) if inputs != width else nn.Identity()
+        for zero in (self.told, self.second):
+            nn.init.zeros_(zero.weight)
+            assert zero.bias is not None
+            nn.init.zeros_(zero.bias)
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        h = self.between(self.first(F.silu(self.norm(x))))
+        scale, shift = self.told(F.silu(told)).chunk(2, 1)
+        return torch.add(self.past(x), self.second(F.silu(h * (1 + scale) + shift)))
+
+
+class Flow(nn.Module):
+    """Tells in which direction a noisy layout becomes tissue: a small U-Net.
+
+    Parameters
+    ----------
+    channels : int
+        Image channels and segmentation channels together.
+    widths : sequence of int
+        Features at 1/2, 1/4, 1/8, ... of the size.
+    grades : int
+        Grades; 0 where layouts have none.
+    """
+
+    def __init__(self, channels: int, widths: Sequence[int], grades: int = 0) -> None:
+        super().__init__()
+        self.channels, self.widths, self.grades = channels, tuple(widths), grades
+        first = self.widths[0]
+        self.time = nn.Sequential(nn.Linear(64, _EMBEDDED), nn.SiLU(), nn.Linear(_EMBEDDED, _EMBEDDED))
+        self.kind = nn.Conv2d(grades, _EMBEDDED, 1, bias=False) if grades else None
+        self.enter = nn.Conv2d(channels * _PATCH**2, first, 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        before = first
+        for width in self.widths:
+            self.down.append(nn.ModuleList([_Block(before, width), _Block(width, width)]))
+            before = width
+        for width in reversed(self.widths[:-1]):
+            self.up.append(nn.ModuleList([_Block(before + width, width), _Block(width, width)]))
+            before = width
+        self.norm = _Norm(first)
+        self.leave = nn.Conv2d(first, channels * _PATCH**2, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+
+    @property
+    def multiple(self) -> int:
+        """What sides of a plane must be a multiple of."""
+        return int(_PATCH * 2 ** (len(self.widths) - 1))
+
+    @property
+    def reach(self) -> int:
+        """Pixels beyond a pixel that its direction depends on, rounded up to :attr:`multiple`."""
+        last = len(self.widths) - 1
+        # two blocks of two convolutions each way at all sizes but the last, where they are passed once
+        convolutions = sum(2**k * (4 if k == last else 8) for k in range(last + 1)) + 2
+        pixels = _PATCH * (convolutions + 2**last)
+        return int(math.ceil(pixels / self.multiple) * self.multiple)
+
+    def forward(self, x: Tensor, time: Tensor, grade: Tensor | None = None) -> Tensor:
+        """Return the direction from noise to tissue.
+
+        Parameters
+        ----------
+        x : Tensor
+            (n, channels, h, w), ``h`` and ``w`` multiples of :attr:`multiple`.
+        time : Tensor
+            (n,), 0 for noise, 1 for tissue.
+        grade : Tensor, optional
+            (n, grades) weights, or (n, grades, h, w) where they change; all 0, as without, for any grade.
+        """
+        told = self.time(_waves(time).to(x.dtype))[:, :, None, None]
+        if self.kind is not None and grade is not None:
+            planes = grade[:, :, None, None] if grade.ndim == 2 else F.avg_pool2d(grade, _PATCH)
+            told = told + self.kind(planes)
+        x = self.enter(F.pixel_unshuffle(x, _PATCH))
+        kept: list[tuple[Tensor, Tensor]] = []
+        for k, blocks in enumerate(self.down):
+            if k:
+                kept.append((x, told))
+                x = F.avg_pool2d(x, 2)
+                told = F.avg_pool2d(told, 2) if told.shape[-1] > 1 else told
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, told)
+        for blocks in self.up:
+            beside, told = kept.pop()
+            x = torch.cat([F.interpolate(x, scale_factor=2, mode="nearest"), beside], 1)
+            for block in blocks:  # type: ignore[attr-defined]
+                x = block(x, told)
+        drawn: Tensor = F.pixel_shuffle(self.leave(F.silu(self.norm(x))), _PATCH)
+        return drawn
+
+
+def _waves(time: Tensor) -> Tensor:
+    """Return times, (n,), as (n, 64) waves."""
+    rates = torch.exp(torch.linspace(0, math.log(200), 32, device=time.device))
+    turns = time.float()[:, None] * rates * math.pi
+    return torch.cat([turns.sin(), turns.cos()], 1)
+
+
+def noisy(pictures: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+    """Return what lies between noise (time 0) and pictures (time 1), (n, c, y, x); ``time`` (n,)."""
+    return torch.lerp(noise, pictures, time[:, None, None, None])
+
+
+def times_of(uniform: Tensor, shift: float) -> Tensor:
+    """Bend times that are even from 0 to 1 towards noise: ``t / (t + shift (1 - t))``.
+
+    Most of what a layout is, its glands, is decided while noise is strong: an average over a gland's pixels
+    tells through much of it.
+    """
+    return uniform / (uniform + shift * (1 - uniform))
+
+
+def build_flow(architecture: Mapping[str, Any]) -> Flow:
+    """Build the flow that a model card describes: ``channels``, ``flow`` (its widths), ``grades``."""
+    return Flow(
+        int(architecture["channels"]), tuple(architecture["flow"]), len(architecture.get("grades", ()))
+    )
+
+
+def carried(
+    flow: Direction,
+    begun: Tensor,
+    noise: Tensor,
+    grade: Tensor | None = None,
+    *,
+    start: float,
+    steps: int,
+    shift: float = 3.0,
+    guidance: float = 0.0,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Tensor:
+    """Draw anew what was begun.
+
+    Parameters
+    ----------
+    flow : callable
+        A :class:`Flow`, or what is called like one.
+    begun, noise : Tensor
+        (n, channels, h, w), in [-1, 1] and N(0, I).
+    grade : Tensor, optional
+        As :meth:`Flow.forward` takes it.
+    start : float
+        How much of what was begun is seen through the noise, 0 to 1: nothing at 0.
+    steps : int
+        Evaluations of the flow, twice as many with ``guidance``.
+    shift : float
+        How much denser steps are where noise is strong.
+    guidance : float
+        How far beyond the grade's direction, away from that of any grade, to go (Ho and Salimans 2022).
+    progress : callable
+        Told the share that is done; what it raises ends the work.
+    """
+    x = torch.lerp(noise, begun, start)
+    even = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+    first = start / (start + (1 - start) / shift)
+    times = times_of(first + (1 - first) * even, shift).tolist()
+    for number, (now, after) in enumerate(pairwise(times)):
+        progress(number / steps)
+        time = x.new_full((len(x),), now)
+        way = flow(x, time, grade)
+        if guidance and grade is not None:
+            way = torch.lerp(flow(x, time, None), way, 1 + guidance)
+        x = x + (after - now) * way
+    return x

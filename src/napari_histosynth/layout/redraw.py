@@ -1,0 +1,180 @@
+"""Fields and planes of tissue as a model of layouts draws them: laid out by the GAN, drawn anew by the flow.
+
+The noise that the flow begins with is made of the latents, so that a latent alone says what a layout is, and
+what lies between two latents lies between their layouts: noise at a pixel is the product of a latent with a
+fixed direction of that pixel. Of a lattice of latents it is blended as the features that the GAN grows are
+(``layout.spread``), with weights whose squares sum up to 1. A model without a flow has what its GAN draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_histosynth.core.noise import gaussian
+from napari_histosynth.core.tiles import Window, tile_windows
+from napari_histosynth.layout.flow import START, STEPS, carried
+from napari_histosynth.layout.network import BASE
+from napari_histosynth.layout.spread import LEAD, STEP, Cells, draw_plane
+
+if TYPE_CHECKING:
+    from napari_histosynth.layout.flow import Flow
+    from napari_histosynth.layout.model import LayoutModel
+
+Floats = npt.NDArray[np.float32]
+Progress = Callable[[float], None]
+
+#: Pixels a side of a plane that the flow draws at once, without what it looks at beyond.
+BLOCK = 768
+
+_DIRECTIONS = 0x1A73  # stream of the noise that directions are
+
+
+def drawn_field(model: LayoutModel, latent: Floats, weights: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """Draw the field of a latent.
+
+    Parameters
+    ----------
+    model : LayoutModel
+        What draws.
+    latent, weights : ndarray
+        float32 (d,) and (g,).
+
+    Returns
+    -------
+    image : ndarray
+        uint8 (size, size, 3), H&E.
+    labels : ndarray
+        float32 (k, size, size), how much there is of each class, about -1 to 1.
+    """
+    images, amounts = model.draw(latent[None], weights[None])
+    if model.flow is None:
+        return images[0], amounts[0]
+    noise = field_noise(latent, len(amounts[0]) + 3, model.size)
+    return _redrawn(model, images[0], amounts[0], noise, weights, lambda share: None)
+
+
+def drawn_plane(
+    model: LayoutModel, cells: Cells, places: tuple[int, int], progress: Progress = lambda share: None
+) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """Draw a canvas of any size, beginning with :func:`~napari_histosynth.layout.spread.draw_plane`."""
+    if model.flow is None:
+        return draw_plane(model, cells, places, progress)
+    image, labels = draw_plane(model, cells, places, lambda done: progress(0.1 * done))
+    noise = plane_noise(cells, places, len(labels) + 3, model.size)
+    grades = plane_weights(cells, places, model.cell)
+    return _redrawn(model, image, labels, noise, grades, lambda done: progress(0.1 + 0.9 * done))
+
+
+def field_noise(latent: Floats, channels: int, size: int) -> Floats:
+    """Return the noise of a latent, float32 (channels, size, size), of which only the direction counts."""
+    directions = _directions(len(latent), channels, size)
+    length = max(float(np.linalg.norm(latent)), 1e-6)
+    return np.asarray((latent / length) @ directions, np.float32).reshape(channels, size, size)
+
+
+def plane_noise(cells: Cells, places: tuple[int, int], channels: int, size: int) -> Floats:
+    """Return the noise of a lattice of latents over a canvas, float32 (channels, y, x).
+
+    Parameters
+    ----------
+    cells : Cells
+        The lattice.
+    places : tuple of int
+        Height and width of the canvas, in places of a base.
+    channels, size : int
+        Of a field.
+    """
+    side = size // BASE
+    whole = Window(0, places[0] * side, 0, places[1] * side)
+    taper = np.sin(np.pi * (np.arange(size, dtype=np.float32) + 0.5) / size) ** 2
+    weight = np.outer(taper, taper)
+    made = np.zeros((channels, *whole.shape), np.float32)
+    power = np.zeros(whole.shape, np.float32)
+    for row, column in np.ndindex(*cells.latents.shape[:2]):
+        y, x = (STEP * side * (at - LEAD) for at in (row, column))
+        at = Window(y, y + size, x, x + size)
+        seen = at.intersect(whole)
+        if seen.is_empty:
+            continue
+        part = seen.relative_to(at).slices
+        made[:, *seen.slices] += (weight * field_noise(cells.latents[row, column], channels, size))[:, *part]
+        power[seen.slices] += weight[part] ** 2
+    return np.asarray(made / np.sqrt(power), np.float32)
+
+
+def plane_weights(cells: Cells, places: tuple[int, int], side: int) -> Floats:
+    """Return the weights of the grades over a canvas: float32 (g,) where all are alike, else (g, y, x)."""
+    first = cells.weights[0, 0]
+    if (cells.weights == first).all():
+        return np.asarray(first)
+    planes = cells.weights.transpose(2, 0, 1)
+    for axis in (1, 2):
+        pixels = np.arange(places[axis - 1] * side) + 0.5
+        at = np.clip((pixels / side - BASE / 2) / STEP + LEAD, 0, planes.shape[axis] - 1)
+        low = np.minimum(np.floor(at).astype(np.int64), planes.shape[axis] - 2)
+        share = (at - low).astype(np.float32)
+        share = share[:, None] if axis == 1 else share
+        planes = np.take(planes, low, axis) * (1 - share) + np.take(planes, low + 1, axis) * share
+    return np.ascontiguousarray(planes, np.float32)
+
+
+@lru_cache(maxsize=2)
+def _directions(latent_size: int, channels: int, size: int) -> Floats:
+    """Return a direction for each number of a field, float32 (latent_size, channels * size * size)."""
+    window = Window(0, latent_size, 0, channels * size * size)
+    return gaussian(0, _DIRECTIONS, 0, window)
+
+
+def _redrawn(
+    model: LayoutModel,
+    image: npt.NDArray[np.uint8],
+    labels: Floats,
+    noise: Floats,
+    grades: Floats,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.uint8], Floats]:
+    """Draw anew what was laid out."""
+    flow, device = model.flow, model.device
+    assert flow is not None
+    begun = np.concatenate([image.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1, labels])
+    given = torch.from_numpy(np.ascontiguousarray(grades))[None].to(device) if len(grades) else None
+    with torch.inference_mode():
+        made = carried(
+            in_blocks(flow, BLOCK),
+            torch.from_numpy(begun)[None].to(device),
+            torch.from_numpy(noise)[None].to(device),
+            given,
+            start=START,
+            steps=STEPS,
+            progress=progress,
+        )
+    drawn = made[0].float().cpu().numpy()
+    rgb = np.clip(np.rint((drawn[:3] + 1) * 127.5), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(rgb.transpose(1, 2, 0)), np.ascontiguousarray(drawn[3:])
+
+
+def in_blocks(
+    flow: Flow, block: int
+) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]:
+    """Return a flow that draws large planes in blocks, each with what it looks at beyond its borders."""
+
+    def direction(x: torch.Tensor, time: torch.Tensor, grade: torch.Tensor | None = None) -> torch.Tensor:
+        whole = Window.of_shape((x.shape[-2], x.shape[-1]))
+        if max(whole.shape) <= block:
+            return torch.as_tensor(flow(x, time, grade))
+        made = torch.empty_like(x)
+        for tile in tile_windows(whole, block):
+            seen = tile.grow(flow.reach).clip(whole.shape)
+            rows, columns = seen.slices
+            told = grade[..., rows, columns] if grade is not None and grade.ndim == 4 else grade
+            drawn = flow(x[..., rows, columns], time, told)
+            made[..., *tile.slices] = drawn[..., *tile.relative_to(seen).slices]
+        return made
+
+    return direction

@@ -1,0 +1,126 @@
+"""What the flow draws anew: a function of the latent, of any size, in blocks that leave no trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from napari_histosynth.core.errors import ModelError
+from napari_histosynth.layout import redraw
+from napari_histosynth.layout.model import load_layout_model
+from napari_histosynth.layout.redraw import (
+    drawn_field,
+    drawn_plane,
+    field_noise,
+    in_blocks,
+    plane_noise,
+    plane_weights,
+)
+from napari_histosynth.layout.sampler import Sampler
+from napari_histosynth.layout.spread import Cells, lattice_shape, seeded_latents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_histosynth.layout.model import LayoutModel
+
+
+def test_noise_is_that_of_the_latent_and_goes_from_one_to_another_with_it() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.standard_normal((2, 128)).astype(np.float32)
+    made = field_noise(one, 6, 64)
+    assert made.shape == (6, 64, 64)
+    assert made.std() == pytest.approx(1, abs=0.02)
+    assert made.mean() == pytest.approx(0, abs=0.02)
+    near = np.corrcoef(made[:, :, 1:].ravel(), made[:, :, :-1].ravel())[0, 1]
+    assert abs(near) < 0.02  # white
+    np.testing.assert_allclose(field_noise(3 * one, 6, 64), made, atol=1e-5)
+    assert abs(np.corrcoef(field_noise(other, 6, 64).ravel(), made.ravel())[0, 1]) < 0.3
+    between = np.corrcoef(field_noise(one + 0.1 * other, 6, 64).ravel(), made.ravel())[0, 1]
+    assert between > 0.98
+    assert np.isfinite(field_noise(np.zeros(128, np.float32), 6, 64)).all()
+
+
+def test_noise_of_a_plane_is_as_strong_everywhere_and_the_same_on_a_larger_canvas() -> None:
+    shape = lattice_shape((12, 20))
+    cells = Cells(seeded_latents(3, shape, 128), np.zeros((*shape, 0), np.float32))
+    made = plane_noise(cells, (12, 20), 6, 64)
+    assert made.shape == (6, 192, 320)
+    parts = [made[:, y::32, x::32].std() for y in range(0, 32, 8) for x in range(0, 32, 8)]
+    assert min(parts) > 0.85
+    assert max(parts) < 1.15
+    small = lattice_shape((6, 7))
+    fewer = Cells(seeded_latents(3, small, 128), np.zeros((*small, 0), np.float32))
+    np.testing.assert_array_equal(plane_noise(fewer, (6, 7), 6, 64), made[:, :96, :112])
+
+
+def test_weights_of_grades_are_a_plane_only_where_they_change() -> None:
+    shape = lattice_shape((8, 8))
+    weights = np.zeros((*shape, 2), np.float32)
+    weights[..., 0] = 1
+    cells = Cells(np.zeros((*shape, 6), np.float32), weights)
+    assert plane_weights(cells, (8, 8), 8).shape == (2,)
+    weights[:, shape[1] // 2 :] = (0, 1)
+    planes = plane_weights(cells, (8, 8), 8)
+    assert planes.shape == (2, 64, 64)
+    np.testing.assert_allclose(planes.sum(0), 1, atol=1e-6)
+    assert planes[0, :, 0].min() == planes[1, :, -1].min() == 1
+    assert (np.diff(planes[1], axis=1) >= 0).all()
+
+
+def test_a_layout_is_drawn_anew_the_same_each_time(tiny_flow_model: LayoutModel) -> None:
+    sampler = Sampler(tiny_flow_model)
+    for size in ((64, 64), (200, 140)):
+        one, again = (sampler.sample(5, grade="poorly", size_px=size) for _ in range(2))
+        np.testing.assert_array_equal(one.labels, again.labels)
+        np.testing.assert_array_equal(one.image, again.image)
+    field = sampler.sample(5, grade="poorly", size_px=(64, 64))
+    np.testing.assert_array_equal(
+        sampler.at(field.latent, field.weights, size_px=(64, 64)).labels, field.labels
+    )
+    laid_out = tiny_flow_model.draw(field.latent[None], field.weights[None])[1][0]
+    assert np.abs(drawn_field(tiny_flow_model, field.latent, field.weights)[1] - laid_out).mean() > 0.01
+
+
+def test_the_way_between_two_layouts_ends_at_both(tiny_flow_model: LayoutModel) -> None:
+    sampler = Sampler(tiny_flow_model)
+    first, last = (sampler.sample(s, grade=g, size_px=(64, 64)) for s, g in ((1, "healthy"), (2, "poorly")))
+    np.testing.assert_array_equal(sampler.between(first, last, 0).labels, first.labels)
+    np.testing.assert_array_equal(sampler.between(first, last, 1).labels, last.labels)
+
+
+def test_blocks_leave_no_trace(tiny_flow_model: LayoutModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = tiny_flow_model.flow
+    assert flow is not None
+    torch.manual_seed(0)
+    x, time = torch.randn(1, 6, 200, 120), torch.tensor([0.4])
+    grade = torch.rand(1, 5, 200, 120)
+    with torch.inference_mode():
+        whole = flow(x, time, grade)
+        torch.testing.assert_close(in_blocks(flow, 64)(x, time, grade), whole, atol=2e-4, rtol=1e-3)
+    places = (9, 7)
+    shape = lattice_shape(places)
+    weights = np.broadcast_to(tiny_flow_model.grade_weights("healthy"), (*shape, 5)).copy()
+    weights[:, 2:] = tiny_flow_model.grade_weights("poorly")
+    cells = Cells(seeded_latents(3, shape, 6), weights)
+    told: list[float] = []
+    image, labels = drawn_plane(tiny_flow_model, cells, places, told.append)
+    assert image.shape == (72, 56, 3)
+    assert told == sorted(told)
+    monkeypatch.setattr(redraw, "BLOCK", 40)
+    np.testing.assert_allclose(drawn_plane(tiny_flow_model, cells, places)[1], labels, atol=2e-2)
+
+
+def test_damaged_flows_are_refused(tmp_path: Path, write_layout_model: Callable[..., Path]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = write_layout_model(tmp_path, flow=True)
+    tensors = load_file(folder / "weights.safetensors")
+    del tensors["flow.enter.bias"]
+    save_file(tensors, folder / "weights.safetensors")
+    with pytest.raises(ModelError):
+        load_layout_model(folder, device="cpu")
