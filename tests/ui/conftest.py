@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,8 +89,35 @@ def wait(qtbot: Any) -> Callable[[Callable[[], bool]], None]:
     return lambda ready: qtbot.waitUntil(ready, timeout=60_000)
 
 
+@pytest.fixture(scope="session")
+def what_stays() -> None:
+    """Keep collections of garbage off all that was imported and lives on: each viewer's end begins two."""
+    import napari._qt.qt_main_window  # noqa: F401
+    import torch  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def plugins_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search what is installed for plugins at the first viewer alone; napari does at every one."""
+    from npe2 import PluginManager
+
+    search = PluginManager.discover
+
+    def discover(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if "napari-histosynth" in {manifest.name for manifest in self.iter_manifests()}:
+            return 0
+        return search(self, *args, **kwargs)
+
+    monkeypatch.setattr(PluginManager, "discover", discover)
+
+
 @pytest.fixture
-def make_napari_viewer(make_napari_viewer: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+def make_napari_viewer(
+    make_napari_viewer: Callable[..., Any], what_stays: None
+) -> Iterator[Callable[..., Any]]:
     """Return napari's own, before whose search for viewers that live on all threads have come to their end.
 
     A thread that has just said that it is done may still hold what it worked on; and where one is collecting
