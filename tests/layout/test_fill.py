@@ -18,9 +18,16 @@ if TYPE_CHECKING:
 SIDE = 90
 
 
+@pytest.fixture(params=["tiny_layout_model", "tiny_flow_model"])
+def model(request: pytest.FixtureRequest) -> LayoutModel:
+    """A model without, and one with a flow."""
+    found: LayoutModel = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
-def labels(tiny_layout_model: LayoutModel) -> np.ndarray:
-    return Sampler(tiny_layout_model).sample(1, grade="healthy", size_px=(SIDE, SIDE)).labels
+def labels(model: LayoutModel) -> np.ndarray:
+    return Sampler(model).sample(1, grade="healthy", size_px=(SIDE, SIDE)).labels
 
 
 def _square(low: int, high: int, side: int = SIDE) -> np.ndarray:
@@ -34,27 +41,27 @@ def _fill(model: LayoutModel, labels: np.ndarray, mask: np.ndarray, seed: int = 
 
 
 def test_only_the_region_changes_and_the_same_seed_fills_it_alike(
-    tiny_layout_model: LayoutModel, labels: np.ndarray
+    model: LayoutModel, labels: np.ndarray
 ) -> None:
     mask, before = _square(25, 65), labels.copy()
-    made = _fill(tiny_layout_model, labels, mask)
+    made = _fill(model, labels, mask)
     np.testing.assert_array_equal(labels, before)
     np.testing.assert_array_equal(made[~mask], labels[~mask])
     assert (made[mask] != labels[mask]).mean() > 0.05
-    np.testing.assert_array_equal(_fill(tiny_layout_model, labels, mask), made)
-    assert (_fill(tiny_layout_model, labels, mask, 6) != made).any()
+    np.testing.assert_array_equal(_fill(model, labels, mask), made)
+    assert (_fill(model, labels, mask, 6) != made).any()
 
 
 @pytest.mark.parametrize("side", [90, 200])
-def test_new_tissue_joins_what_is_around(tiny_layout_model: LayoutModel, side: int) -> None:
+def test_new_tissue_joins_what_is_around(model: LayoutModel, side: int) -> None:
     """Across the region's border the class changes hardly more often than within tissue; pasted, far more."""
-    sampler = Sampler(tiny_layout_model)
+    sampler = Sampler(model)
     low, high = side // 4, side - side // 4
     ratios = []
     for seed in range(4):
         around = sampler.sample(seed, grade="healthy", size_px=(side, side)).labels
         mask = _square(low, high, side)
-        made = _fill(tiny_layout_model, around, mask, seed + 20)
+        made = _fill(model, around, mask, seed + 20)
         pasted = np.where(
             mask, sampler.sample(seed + 50, grade="poorly", size_px=(side, side)).labels, around
         )
@@ -76,14 +83,14 @@ def _crossing(labels: np.ndarray, low: int, high: int) -> float:
     return float(np.mean([(a != b).mean() for a, b in pairs]))
 
 
-def test_locked_classes_stay(tiny_layout_model: LayoutModel, labels: np.ndarray) -> None:
+def test_locked_classes_stay(model: LayoutModel, labels: np.ndarray) -> None:
     mask = _square(10, 80)
-    made = _fill(tiny_layout_model, labels, mask, locked={0})
+    made = _fill(model, labels, mask, locked={0})
     lumen = labels == 0
     assert lumen[mask].any()
     np.testing.assert_array_equal(made[lumen], 0)
     assert (made != labels).any()
-    np.testing.assert_array_equal(_fill(tiny_layout_model, labels, mask, locked=(0, 1, 2)), labels)
+    np.testing.assert_array_equal(_fill(model, labels, mask, locked=(0, 1, 2)), labels)
 
 
 @pytest.mark.parametrize(
@@ -96,28 +103,28 @@ def test_locked_classes_stay(tiny_layout_model: LayoutModel, labels: np.ndarray)
     ],
 )
 def test_regions_of_any_shape_are_filled(
-    tiny_layout_model: LayoutModel, labels: np.ndarray, region: tuple[slice, slice]
+    model: LayoutModel, labels: np.ndarray, region: tuple[slice, slice]
 ) -> None:
     mask = np.zeros(labels.shape, np.uint8)
     mask[region] = 255
-    made = _fill(tiny_layout_model, labels, mask)
+    made = _fill(model, labels, mask)
     assert made.shape == labels.shape
     assert made.max() <= 2
     np.testing.assert_array_equal(made[mask == 0], labels[mask == 0])
 
 
-def test_new_tissue_is_of_the_kinds_around_it(tiny_layout_model: LayoutModel) -> None:
+def test_new_tissue_is_of_the_kinds_around_it(model: LayoutModel) -> None:
     scheme = get_scheme("colon-10")
     muscle, mature, glass = (scheme.index_of(n) for n in ("muscle", "epithelium (mature)", "background"))
-    around = Sampler(tiny_layout_model).sample(1, grade="healthy", size_px=(SIDE, SIDE)).labels
+    around = Sampler(model).sample(1, grade="healthy", size_px=(SIDE, SIDE)).labels
     ten = np.array([glass, muscle, mature], np.uint8)[around]
-    made = _fill(tiny_layout_model, ten, _square(20, 70), scheme="colon-10")
+    made = _fill(model, ten, _square(20, 70), scheme="colon-10")
     assert set(np.unique(made)) <= {glass, muscle, mature}
 
 
-def test_nuclei_are_placed_in_what_is_new(tiny_layout_model: LayoutModel, labels: np.ndarray) -> None:
+def test_nuclei_are_placed_in_what_is_new(model: LayoutModel, labels: np.ndarray) -> None:
     mask = _square(15, 75)
-    made = _fill(tiny_layout_model, labels, mask, scheme="colon-3", nuclei=True)
+    made = _fill(model, labels, mask, scheme="colon-3", nuclei=True)
     assert (made[mask] == 3).any()
     np.testing.assert_array_equal(made[~mask], labels[~mask])
 
@@ -132,7 +139,7 @@ def test_nuclei_are_placed_in_what_is_new(tiny_layout_model: LayoutModel, labels
     ],
 )
 def test_what_cannot_be_filled_is_said(
-    tiny_layout_model: LayoutModel,
+    model: LayoutModel,
     labels: np.ndarray,
     mask: np.ndarray,
     more: dict[str, Any],
@@ -140,4 +147,4 @@ def test_what_cannot_be_filled_is_said(
     words: str,
 ) -> None:
     with pytest.raises(error, match=words):
-        _fill(tiny_layout_model, labels, mask, **more)
+        _fill(model, labels, mask, **more)

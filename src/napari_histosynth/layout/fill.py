@@ -1,9 +1,10 @@
 """New tissue in a region of a label map, joined to what is around it.
 
-Several candidates are drawn, larger than the region by a margin, and each is laid there at several offsets,
-turned and mirrored; the one whose classes agree best with those along the rim is taken. From the rim inwards,
-across a band, signed distances to the borders of what is outside go over into those of the candidate, so that
-glands that the rim cuts are closed or go on instead of ending in an edge.
+A model with a flow draws tissue that goes on where what is around it ends. Of one without, several
+candidates are drawn, larger than the region by a margin, and each is laid there at several offsets, turned
+and mirrored; the one whose classes agree best with those along the rim is taken. From the rim inwards, across
+a band that is narrow where a flow has drawn, signed distances to the borders of what is outside go over into
+those of what was drawn, so that glands that the rim cuts are closed or go on instead of ending in an edge.
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ Floats = npt.NDArray[np.float32]
 
 #: Width of the rim whose classes a candidate should have, in micrometers.
 RIM_UM = 15.0
-#: How far from the rim inwards what is outside goes over into the candidate, in micrometers.
-BAND_UM = 25.0
+#: How far from the rim inwards what is outside goes over into what was drawn, in micrometers, and into what a
+#: flow has drawn, which is coarser than the canvas but knows what it joins.
+BAND_UM, NARROW_UM = 25.0, 6.0
+#: How far beyond a region a flow sees what it joins, in micrometers.
+AROUND_UM = 120.0
 #: Candidates of regions that a field covers; of larger ones, which take longer to draw, there is one.
 CANDIDATES = 5
 
@@ -104,7 +108,8 @@ def fill_region(
     wanted &= ~np.isin(whole, list(locked))
     if not wanted.any():
         return whole  # all of it is locked
-    reach = max(2, math.ceil(max(RIM_UM, BAND_UM) / um_per_px))
+    looked_at = max(RIM_UM, BAND_UM) if model.flow is None else AROUND_UM
+    reach = max(2, math.ceil(looked_at / um_per_px))
     box = _box(wanted).grow(reach).clip(whole.shape)
     part, inside = whole[box.slices], wanted[box.slices]
     coarse = convert_labels(part, target, model.scheme)
@@ -140,9 +145,13 @@ def _joined(
         rim = outside & (distance_transform_edt(outside) <= RIM_UM / um_per_px)
     else:
         depth, extended, rim = np.full(labels.shape, np.inf, np.float32), labels, outside
-    new = _best(sampler, labels, rim, seed, grades, um_per_px, progress)
+    if sampler.model.flow is None:
+        new, width = _best(sampler, labels, rim, seed, grades, um_per_px, progress), BAND_UM
+    else:
+        width = NARROW_UM
+        new = sampler.joining(labels, inside, seed, grades, um_per_px, progress)
     # a small region has no room for the whole band: half of its depth is its own
-    band = max(1.0, min(BAND_UM / um_per_px, float(depth[inside].max()) / 2))
+    band = max(1.0, min(width / um_per_px, float(depth[inside].max()) / 2))
     share = np.clip(depth / band, 0, 1)
     share = share * share * (3 - 2 * share)
     best = np.full(labels.shape, -np.inf, np.float32)

@@ -183,6 +183,8 @@ def carried(
     steps: int,
     shift: float = 3.0,
     guidance: float = 0.0,
+    known: Tensor | None = None,
+    free: Tensor | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Tensor:
     """Draw anew what was begun.
@@ -203,6 +205,9 @@ def carried(
         How much denser steps are where noise is strong.
     guidance : float
         How far beyond the grade's direction, away from that of any grade, to go (Ho and Salimans 2022).
+    known, free : Tensor, optional
+        (n, channels, h, w) and bool of that shape: what is not free is held on the way from its noise to
+        what is known there, so that what is free joins it (as Lugmayr et al., CVPR 2022, repaint).
     progress : callable
         Told the share that is done; what it raises ends the work.
     """
@@ -217,4 +222,6 @@ def carried(
         if guidance and grade is not None:
             way = torch.lerp(flow(x, time, None), way, 1 + guidance)
         x = x + (after - now) * way
+        if known is not None and free is not None:
+            x = torch.where(free, x, torch.lerp(noise, known, after))
     return x

@@ -60,15 +60,35 @@ def drawn_field(model: LayoutModel, latent: Floats, weights: Floats) -> tuple[np
 
 
 def drawn_plane(
-    model: LayoutModel, cells: Cells, places: tuple[int, int], progress: Progress = lambda share: None
+    model: LayoutModel,
+    cells: Cells,
+    places: tuple[int, int],
+    progress: Progress = lambda share: None,
+    known: tuple[Floats, npt.NDArray[np.bool_]] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """Draw a canvas of any size, beginning with :func:`~napari_histosynth.layout.spread.draw_plane`."""
+    """Draw a canvas of any size, beginning with :func:`~napari_histosynth.layout.spread.draw_plane`.
+
+    Parameters
+    ----------
+    model, cells, places, progress
+        As there.
+    known : tuple of ndarray, optional
+        How much there is of each class, float32 (k, y, x) from -1 to 1, and bool (y, x), where that is not
+        known and tissue is drawn that joins it. A model without a flow takes no notice.
+
+    Returns
+    -------
+    image : ndarray
+        uint8 (y, x, 3).
+    labels : ndarray
+        float32 (k, y, x).
+    """
     if model.flow is None:
         return draw_plane(model, cells, places, progress)
     image, labels = draw_plane(model, cells, places, lambda done: progress(0.1 * done))
     noise = plane_noise(cells, places, len(labels) + 3, model.size)
     grades = plane_weights(cells, places, model.cell)
-    return _redrawn(model, image, labels, noise, grades, lambda done: progress(0.1 + 0.9 * done))
+    return _redrawn(model, image, labels, noise, grades, lambda done: progress(0.1 + 0.9 * done), known)
 
 
 def field_noise(latent: Floats, channels: int, size: int) -> Floats:
@@ -138,10 +158,18 @@ def _redrawn(
     noise: Floats,
     grades: Floats,
     progress: Progress,
+    known: tuple[Floats, npt.NDArray[np.bool_]] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], Floats]:
     """Draw anew what was laid out."""
     flow, device = model.flow, model.device
     assert flow is not None
+    held = free_pixels = None
+    if known is not None:
+        amounts, free = known
+        of_image = np.zeros((3, *free.shape), np.float32)  # which is not known anywhere
+        everywhere = np.concatenate([np.ones(of_image.shape, bool), np.broadcast_to(free, amounts.shape)])
+        held = torch.from_numpy(np.concatenate([of_image, amounts]))[None].to(device)
+        free_pixels = torch.from_numpy(everywhere)[None].to(device)
     begun = np.concatenate([image.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1, labels])
     given = torch.from_numpy(np.ascontiguousarray(grades))[None].to(device) if len(grades) else None
     with torch.inference_mode():
@@ -153,6 +181,8 @@ def _redrawn(
             start=START,
             steps=STEPS,
             progress=progress,
+            known=held,
+            free=free_pixels,
         )
     drawn = made[0].float().cpu().numpy()
     rgb = np.clip(np.rint((drawn[:3] + 1) * 127.5), 0, 255).astype(np.uint8)

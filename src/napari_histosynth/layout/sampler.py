@@ -17,7 +17,7 @@ from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.layout.classes import check_target, in_scheme, with_nuclei
-from napari_histosynth.layout.finish import finished
+from napari_histosynth.layout.finish import finished, resampled
 from napari_histosynth.layout.grading import laid_over, shares_of
 from napari_histosynth.layout.redraw import drawn_field, drawn_plane
 from napari_histosynth.layout.spread import (
@@ -246,6 +246,66 @@ class Sampler:
         size_px = (first.labels.shape[0], first.labels.shape[1])
         return self._drawn(first.seed, cells, size_px, first.um_per_px, first.nuclei, first.scheme, progress)
 
+    def joining(
+        self,
+        labels: npt.NDArray[np.uint8],
+        inside: npt.NDArray[np.bool_],
+        seed: int,
+        weights: Floats,
+        um_per_px: float,
+        progress: Progress = lambda share: None,
+    ) -> npt.NDArray[np.uint8]:
+        """Make tissue for a region that goes on where what is around it ends.
+
+        Parameters
+        ----------
+        labels : ndarray
+            uint8 (y, x), in the model's scheme.
+        inside : ndarray
+            bool (y, x), the region.
+        seed : int
+            Chooses the tissue.
+        weights : ndarray
+            float32 (g,), of the grades.
+        um_per_px : float
+            Micrometers a pixel.
+        progress : callable
+            As for :meth:`sample`.
+
+        Returns
+        -------
+        ndarray
+            uint8 (y, x), in the model's scheme; outside of the region nearly what was there.
+
+        Raises
+        ------
+        ModelError
+            If the model has no flow.
+        ImageError
+            If size or scale is out of range.
+        """
+        model = self.model
+        _check_size(labels.shape, um_per_px, least=1)
+        if model.flow is None:
+            raise ModelError(f"{model.name!r} has no flow to join tissue to what is around it with.")
+        factor = model.um_per_px / um_per_px  # pixels here for one of the model
+        height, width = labels.shape
+        places = math.ceil(height / factor / model.cell), math.ceil(width / factor / model.cell)
+        shape = lattice_shape(places)
+        cells = Cells(
+            seeded_latents(seed, shape, model.latent_size),
+            np.broadcast_to(weights, (*shape, len(weights))).copy(),
+        )
+        drawn = Window(0, places[0] * model.cell, 0, places[1] * model.cell)
+        one_hot = np.arange(model.scheme.n_classes)[:, None, None] == labels
+        planes = np.concatenate([one_hot, inside[None]]).astype(np.float32)
+        seen = resampled(planes, drawn, factor, (0.0, 0.0), max(0.5 * factor, 1e-3))
+        known = 2 * seen[:-1] - 1, seen[-1] > 0.05
+        image, amounts = drawn_plane(model, cells, places, lambda done: progress(0.9 * done), known)
+        made, _ = finished(image, amounts, model.scheme, model.um_per_px, (height, width), um_per_px)
+        progress(1.0)
+        return made
+
     def weights_of(self, seed: int, grade: str = "") -> Floats:
         """Return the weights of a grade, float32 (g,); without one, of the grade that a seed chooses.
 
@@ -285,14 +345,7 @@ class Sampler:
 
     def _places(self, size_px: tuple[int, int], um_per_px: float) -> tuple[int, int] | None:
         """Return how many places of a base a canvas has; None where it fits into a field."""
-        if not FINEST <= um_per_px <= COARSEST:
-            raise ImageError(
-                f"A layout has {FINEST:g} to {COARSEST:g} um a pixel, not {um_per_px:g}; choose a scale in "
-                "between."
-            )
-        for side in size_px:
-            if int(side) != side or not LEAST <= side <= MOST:
-                raise ImageError(f"A layout has {LEAST} to {MOST:,} px a side, not {side:,}; choose another.")
+        _check_size(size_px, um_per_px)
         factor = um_per_px / self.model.um_per_px
         sides = [side * factor for side in size_px]
         # scales that are rounded must not make a field a pixel too small
@@ -362,3 +415,14 @@ class Sampler:
         grade = model.grades[int(weights.argmax())] if even else ""
         latent = cells.latents[row, column]
         return Layout(made, picture, um_per_px, seed, grade, latent, weights, scheme, nuclei, cells)
+
+
+def _check_size(size_px: tuple[int, ...], um_per_px: float, least: int = LEAST) -> None:
+    """Raise ImageError where no layout has such a size or scale."""
+    if not FINEST <= um_per_px <= COARSEST:
+        raise ImageError(
+            f"A layout has {FINEST:g} to {COARSEST:g} um a pixel, not {um_per_px:g}; choose one in between."
+        )
+    for side in size_px:
+        if int(side) != side or not least <= side <= MOST:
+            raise ImageError(f"A layout has {least} to {MOST:,} px a side, not {side:,}; choose another.")
