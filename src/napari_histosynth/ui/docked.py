@@ -58,8 +58,8 @@ def _dock(viewer: Any, name: str, kind: type[Docked]) -> Any:
     if there is not None:
         return there
     try:
-        return viewer.window.add_plugin_dock_widget("napari-histosynth", name)[1]
+        return viewer.window.add_plugin_dock_widget("napari-histosynth", name, tabify=True)[1]
     except (KeyError, ValueError):  # run from source, without napari knowing the plugin
         widget = kind(viewer)  # type: ignore[call-arg]
-        viewer.window.add_dock_widget(widget, name=name, area="right")
+        viewer.window.add_dock_widget(widget, name=name, area="right", tabify=True)
         return widget

@@ -78,7 +78,7 @@ class SlideForm(QWidget):
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Seed", _boxed(row(self.seed, self.dice)))
-        form.addRow("Size", _boxed(row(self.width_mm, self.height_mm)))
+        form.addRow("Size, mm", _boxed(row(self.width_mm, self.height_mm)))
         form.addRow("Kind", self.kind)
         form.addRow("Setting", self.setting)
         form.addRow("Model", self.model)
@@ -186,8 +186,7 @@ def _millimeters(side: str) -> QDoubleSpinBox:
     field.setDecimals(2)
     field.setValue(USUAL_MM)
     field.setKeyboardTracking(False)
-    field.setSuffix(" mm")
-    field.setToolTip(f"{side.capitalize()} of the slide; 20.48 mm are 40,960 px at full magnification")
+    field.setToolTip(f"{side.capitalize()} of the slide in mm; 20.48 are 40,960 px at full magnification")
     return field
 
 
