@@ -86,6 +86,24 @@ def test_a_layout_is_drawn_anew_the_same_each_time(tiny_flow_model: LayoutModel)
     assert np.abs(drawn_field(tiny_flow_model, field.latent, field.weights)[1] - laid_out).mean() > 0.01
 
 
+def test_how_much_is_kept_of_what_was_laid_out_is_a_choice(tiny_flow_model: LayoutModel) -> None:
+    sampler = Sampler(tiny_flow_model)
+    field = sampler.sample(5, grade="poorly", size_px=(64, 64))
+    laid_out = tiny_flow_model.draw(field.latent[None], field.weights[None])[1][0]
+    kept = [
+        drawn_field(tiny_flow_model, field.latent, field.weights, share)[1] - laid_out
+        for share in (1, 0.8, 0)
+    ]
+    differs = [float(np.abs(one).mean()) for one in kept]
+    assert differs[0] < 1e-5 < differs[1] < differs[2]
+    found = sampler.at(field.latent, field.weights, size_px=(64, 64), kept=0.8)
+    halfway = sampler.between(field, found, 0.5)
+    assert field.cells.kept < halfway.cells.kept < found.cells.kept == 0.8
+    assert sampler.provenance(found).extra["kept"] == 0.8
+    with pytest.raises(ModelError, match="must be 0 to 1"):
+        sampler.at(field.latent, field.weights, kept=1.5)
+
+
 def test_the_way_between_two_layouts_ends_at_both(tiny_flow_model: LayoutModel) -> None:
     sampler = Sampler(tiny_flow_model)
     first, last = (sampler.sample(s, grade=g, size_px=(64, 64)) for s, g in ((1, "healthy"), (2, "poorly")))

@@ -97,6 +97,7 @@ class FakeSampler:
     def _layout(self, labels: Any, um_per_px: float, seed: int, grade: str, latent: Any = None) -> Any:
         weights = np.array([grade != "poor", grade == "poor"], np.float32)
         return SimpleNamespace(
+            cells=SimpleNamespace(kept=None),
             labels=labels,
             image=np.stack([labels * 80] * 3, -1).astype(np.uint8),
             um_per_px=um_per_px,

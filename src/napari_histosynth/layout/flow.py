@@ -24,8 +24,9 @@ from torch.nn import functional as F  # noqa: N812
 
 Direction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-#: How much of what the GAN has drawn is seen through the noise that the flow begins with.
-START = 0.1
+#: How much of what the GAN has drawn is seen through the noise that the flow begins with: of new tissue, and
+#: of what the encoder has found in a picture, which should be like that picture.
+START, FOUND = 0.02, 0.3
 #: Evaluations of the flow for a layout.
 STEPS = 12
 

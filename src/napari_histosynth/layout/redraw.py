@@ -35,7 +35,9 @@ BLOCK = 768
 _DIRECTIONS = 0x1A73  # stream of the noise that directions are
 
 
-def drawn_field(model: LayoutModel, latent: Floats, weights: Floats) -> tuple[npt.NDArray[np.uint8], Floats]:
+def drawn_field(
+    model: LayoutModel, latent: Floats, weights: Floats, kept: float = START
+) -> tuple[npt.NDArray[np.uint8], Floats]:
     """Draw the field of a latent.
 
     Parameters
@@ -44,6 +46,8 @@ def drawn_field(model: LayoutModel, latent: Floats, weights: Floats) -> tuple[np
         What draws.
     latent, weights : ndarray
         float32 (d,) and (g,).
+    kept : float
+        How much the flow keeps of what the GAN has laid out, 0 to 1.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def drawn_field(model: LayoutModel, latent: Floats, weights: Floats) -> tuple[np
     if model.flow is None:
         return images[0], amounts[0]
     noise = field_noise(latent, len(amounts[0]) + 3, model.size)
-    return _redrawn(model, images[0], amounts[0], noise, weights, lambda share: None)
+    return _redrawn(model, images[0], amounts[0], noise, weights, kept, lambda share: None)
 
 
 def drawn_plane(
@@ -88,7 +92,9 @@ def drawn_plane(
     image, labels = draw_plane(model, cells, places, lambda done: progress(0.1 * done))
     noise = plane_noise(cells, places, len(labels) + 3, model.size)
     grades = plane_weights(cells, places, model.cell)
-    return _redrawn(model, image, labels, noise, grades, lambda done: progress(0.1 + 0.9 * done), known)
+    return _redrawn(
+        model, image, labels, noise, grades, cells.kept, lambda done: progress(0.1 + 0.9 * done), known
+    )
 
 
 def field_noise(latent: Floats, channels: int, size: int) -> Floats:
@@ -157,6 +163,7 @@ def _redrawn(
     labels: Floats,
     noise: Floats,
     grades: Floats,
+    kept: float,
     progress: Progress,
     known: tuple[Floats, npt.NDArray[np.bool_]] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], Floats]:
@@ -178,7 +185,7 @@ def _redrawn(
             torch.from_numpy(begun)[None].to(device),
             torch.from_numpy(noise)[None].to(device),
             given,
-            start=START,
+            start=kept,
             steps=STEPS,
             progress=progress,
             known=held,

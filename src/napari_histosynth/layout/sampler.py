@@ -18,6 +18,7 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import get_scheme
 from napari_histosynth.layout.classes import check_target, in_scheme, with_nuclei
 from napari_histosynth.layout.finish import finished, resampled
+from napari_histosynth.layout.flow import START
 from napari_histosynth.layout.grading import laid_over, shares_of
 from napari_histosynth.layout.redraw import drawn_field, drawn_plane
 from napari_histosynth.layout.spread import (
@@ -160,6 +161,7 @@ class Sampler:
         um_per_px: float = 0.62,
         nuclei: bool = False,
         scheme: str = "colon-2",
+        kept: float = START,
         progress: Progress = lambda share: None,
     ) -> Layout:
         """Make the layout of a latent.
@@ -175,6 +177,9 @@ class Sampler:
             are half this one and half of their own.
         size_px, um_per_px, nuclei, scheme, progress
             As for :meth:`sample`.
+        kept : float
+            How much a flow keeps of what the GAN has laid out, 0 to 1; ``FOUND`` of :mod:`.layout.flow` for
+            what the encoder has found in a picture, so that it is like that picture.
 
         Raises
         ------
@@ -192,7 +197,9 @@ class Sampler:
             own = seeded_latents(seed, shape, self.model.latent_size) * np.float32(length)
             latents = np.asarray(_KIN * z + _KIN * own, np.float32)
             latents[shape[0] // 2, shape[1] // 2] = z
-        return self._drawn(seed, Cells(latents, told), size_px, um_per_px, nuclei, scheme, progress)
+        if not 0 <= kept <= 1:
+            raise ModelError(f"How much is kept of what was laid out must be 0 to 1, not {kept:g}.")
+        return self._drawn(seed, Cells(latents, told, kept), size_px, um_per_px, nuclei, scheme, progress)
 
     def between(
         self,
@@ -242,7 +249,8 @@ class Sampler:
             pairs = zip(a.latents.reshape(-1, size), b.latents.reshape(-1, size), strict=True)
             latents = np.stack([between(one, other, t, spherical=spherical) for one, other in pairs])
             weights = np.asarray((1 - t) * a.weights + t * b.weights, np.float32)
-            cells = Cells(latents.reshape(a.latents.shape), weights)
+            kept = (1 - t) * a.kept + t * b.kept
+            cells = Cells(latents.reshape(a.latents.shape), weights, kept)
         size_px = (first.labels.shape[0], first.labels.shape[1])
         return self._drawn(first.seed, cells, size_px, first.um_per_px, first.nuclei, first.scheme, progress)
 
@@ -338,6 +346,7 @@ class Sampler:
                 "grades": shares,
                 "scheme": layout.scheme,
                 "nuclei": layout.nuclei,
+                **({"kept": round(layout.cells.kept, 4)} if self.model.flow else {}),
                 "device": self.model.device.type,
                 "precision": self.model.precision,
             },
@@ -391,7 +400,7 @@ class Sampler:
         weights = cells.weights[row, column]
         start = (0.0, 0.0)
         if places is None:
-            image, labels = drawn_field(model, cells.latents[0, 0], cells.weights[0, 0])
+            image, labels = drawn_field(model, cells.latents[0, 0], cells.weights[0, 0], cells.kept)
             factor = um_per_px / model.um_per_px
             start = (model.size - size_px[0] * factor) / 2, (model.size - size_px[1] * factor) / 2
         else:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window, tile_windows
+from napari_histosynth.layout.flow import START
 from napari_histosynth.layout.network import BASE
 
 if TYPE_CHECKING:
@@ -52,10 +53,13 @@ class Cells:
         outside of it.
     weights : ndarray
         float32 (rows, columns, g), of the grades at each.
+    kept : float
+        How much a flow keeps of what the GAN has laid out, 0 to 1.
     """
 
     latents: Floats
     weights: Floats
+    kept: float = START
 
     @property
     def is_field(self) -> bool:

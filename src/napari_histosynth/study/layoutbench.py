@@ -224,6 +224,7 @@ def encoded(bench: LayoutBench) -> dict[str, Any]:
         difference of the pictures in gray levels; ``grade``, balanced accuracy of the grade that the encoder
         reads, ``chance`` and its 95th percentile.
     """
+    from napari_histosynth.layout.flow import FOUND
     from napari_histosynth.study.ranks import balanced_accuracy, chance_of
 
     if bench.model.encoder is None:
@@ -236,7 +237,7 @@ def encoded(bench: LayoutBench) -> dict[str, Any]:
         for number, piece in enumerate(pieces):
             latent, weights = bench.model.encode(piece.image, piece.labels, um)
             told.append(bench.model.grades[int(np.argmax(weights))])
-            again = bench.sampler.at(latent, weights, size_px=(side, side), um_per_px=um)
+            again = bench.sampler.at(latent, weights, size_px=(side, side), um_per_px=um, kept=FOUND)
             chance = bench.sampler.sample(
                 9000 + number, grade=piece.grade, size_px=(side, side), um_per_px=um
             )

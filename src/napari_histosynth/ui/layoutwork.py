@@ -90,6 +90,8 @@ class Place:
         float32 (d,) and (g,), for one that was found rather than drawn by chance.
     name : str
         What it is called, where seed and grade do not say it.
+    kept : float or None
+        How much of what was laid out stays as it is; as in new tissue if None.
     """
 
     seed: int
@@ -97,6 +99,7 @@ class Place:
     latent: npt.NDArray[np.float32] | None = None
     weights: npt.NDArray[np.float32] | None = None
     name: str = ""
+    kept: float | None = None
 
     @property
     def caption(self) -> str:
@@ -187,6 +190,8 @@ def draw(sampler: Sampler, place: Place, sheet: Sheet, tell: Tell, is_cancelled:
         place = replace(place, grade=grade_drawn(layout, sampler.model.grades))
     else:
         assert place.weights is not None
+        if place.kept is not None:
+            options["kept"] = place.kept
         layout = sampler.at(place.latent, place.weights, seed=place.seed, **options)
     stoppable(tell, is_cancelled)(1.0)
     return Made(place, layout, sheet)
@@ -202,7 +207,7 @@ def between(
         return second
     layout = sampler.between(first.layout, second.layout, share, progress=stoppable(tell, is_cancelled))
     name = f"{share:.0%} from {first.place.caption} to {second.place.caption}"
-    place = Place(layout.seed, layout.grade, layout.latent, layout.weights, name)
+    place = Place(layout.seed, layout.grade, layout.latent, layout.weights, name, layout.cells.kept)
     return Made(place, layout, first.sheet)
 
 
@@ -267,12 +272,14 @@ def nearest(
     HistosynthError
         If the labels cannot be told in the model's classes, or the model has no encoder.
     """
+    from napari_histosynth.layout.flow import FOUND
+
     model = sampler.model
     told = convert_labels(labels, scheme, model.scheme)
     latent, weights = model.encode(image, told, um_per_px)
     grade = model.grades[int(np.argmax(weights))] if len(model.grades) else ""
     near = f"nearest to {name}" + (f" ({grade})" if grade else "")
-    return Place(0, grade, np.asarray(latent, np.float32), np.asarray(weights, np.float32), near)
+    return Place(0, grade, np.asarray(latent, np.float32), np.asarray(weights, np.float32), near, FOUND)
 
 
 def grade_drawn(layout: Layout, grades: tuple[str, ...]) -> str:
