@@ -60,7 +60,7 @@ def test_a_flow_that_knows_the_picture_leads_to_it(start: float) -> None:
     torch.testing.assert_close(made, picture, atol=1e-4, rtol=1e-4)
 
 
-def test_guidance_goes_beyond_the_direction_of_the_grade() -> None:
+def test_guidance_goes_beyond_the_direction_of_the_grade_while_noise_is_strong() -> None:
     def tells(x: Tensor, time: Tensor, grade: Tensor | None) -> Tensor:
         return torch.full_like(x, 0.0 if grade is None else 1.0)
 
@@ -69,7 +69,7 @@ def test_guidance_goes_beyond_the_direction_of_the_grade() -> None:
         carried(tells, nothing, nothing, grade, start=0, steps=3, guidance=g).mean().item()
         for g in (0.0, 0.5)
     ]
-    assert ends == pytest.approx([1.0, 1.5])
+    assert ends == pytest.approx([1.0, 1.2])  # steps begin at 0, 1/7 and 2/5, of which two are guided
 
 
 def test_drawing_is_told_of_and_can_be_cancelled(flow: Flow) -> None:

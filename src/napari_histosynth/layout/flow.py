@@ -27,8 +27,10 @@ Direction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 #: How much of what the GAN has drawn is seen through the noise that the flow begins with: of new tissue, and
 #: of what the encoder has found in a picture, which should be like that picture.
 START, FOUND = 0.02, 0.3
-#: Evaluations of the flow for a layout.
+#: Evaluations of the flow for a layout, without those that guide it.
 STEPS = 12
+#: How far beyond the direction of its grade it goes, and until which time, 0 to 1.
+GUIDANCE, GUIDED = 1.0, 0.3
 
 _PATCH = 2  # pixels a side that are read at once
 _EMBEDDED = 128  # features of time and grade
@@ -201,11 +203,12 @@ def carried(
     start : float
         How much of what was begun is seen through the noise, 0 to 1: nothing at 0.
     steps : int
-        Evaluations of the flow, twice as many with ``guidance``.
+        Evaluations of the flow, more with ``guidance``.
     shift : float
         How much denser steps are where noise is strong.
     guidance : float
-        How far beyond the grade's direction, away from that of any grade, to go (Ho and Salimans 2022).
+        How far beyond the grade's direction, away from that of any grade, to go (Ho and Salimans 2022) while
+        noise is strong, until the time :data:`GUIDED`; then glands are there and only outlines follow.
     known, free : Tensor, optional
         (n, channels, h, w) and bool of that shape: what is not free is held on the way from its noise to
         what is known there, so that what is free joins it (as Lugmayr et al., CVPR 2022, repaint).
@@ -220,7 +223,7 @@ def carried(
         progress(number / steps)
         time = x.new_full((len(x),), now)
         way = flow(x, time, grade)
-        if guidance and grade is not None:
+        if guidance and grade is not None and now < GUIDED:
             way = torch.lerp(flow(x, time, None), way, 1 + guidance)
         x = x + (after - now) * way
         if known is not None and free is not None:

@@ -18,7 +18,7 @@ import torch
 
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.layout.flow import START, STEPS, carried
+from napari_histosynth.layout.flow import GUIDANCE, START, STEPS, carried
 from napari_histosynth.layout.network import BASE
 from napari_histosynth.layout.spread import LEAD, STEP, Cells, draw_plane
 
@@ -187,6 +187,7 @@ def _redrawn(
             given,
             start=kept,
             steps=STEPS,
+            guidance=GUIDANCE,
             progress=progress,
             known=held,
             free=free_pixels,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_histosynth.layout.flow import START, STEPS, carried
+from napari_histosynth.layout.flow import GUIDANCE, START, STEPS, carried
 from napari_histosynth.layout.redraw import field_noise
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def flow_sheet(
         given = weights if config.model.grades else None
         with torch.no_grad():
             begun = generator(latents, given)
-            rows.append(carried(flow, begun, noise, given, start=START, steps=STEPS))
+            rows.append(carried(flow, begun, noise, given, start=START, steps=STEPS, guidance=GUIDANCE))
     real = torch.from_numpy(shown.batch(phase.start)["pictures"][:_SEEDS]).to(device)
     save_image(path, np.vstack([_row(pictures, config) for pictures in [*rows, real]]))
 
