@@ -11,7 +11,8 @@ import pytest
 from napari_histosynth.core.errors import HistosynthError, TrainingError
 from napari_histosynth.io import read_image
 from napari_histosynth.study import parts
-from napari_histosynth.study.budget import Budget, get_budget
+from napari_histosynth.study.asked import named_budget
+from napari_histosynth.study.budget import BUDGETS, Budget
 from napari_histosynth.study.evaluate import evaluate_paint
 from napari_histosynth.study.material import find_subject, load_material
 
@@ -100,4 +101,4 @@ def test_data_without_pictures_are_refused(little_model: Path, tmp_path: Path) -
 
 def test_an_unknown_budget_is_refused() -> None:
     with pytest.raises(HistosynthError, match="quick, full"):
-        get_budget("huge")
+        named_budget(BUDGETS, "huge")

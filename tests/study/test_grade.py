@@ -17,8 +17,9 @@ from napari_histosynth.core.errors import HistosynthError, TrainingError
 from napari_histosynth.io import read_image, save_image
 from napari_histosynth.latent.anchors import Anchors, anchor_of
 from napari_histosynth.paint.graded import GradedPicture
-from napari_histosynth.study.grade import evaluate_grade, get_budget, measure_real
-from napari_histosynth.study.gradematerial import GradeBudget, ends_of, spread_over_patients
+from napari_histosynth.study.asked import named_budget
+from napari_histosynth.study.grade import evaluate_grade, measure_real
+from napari_histosynth.study.gradematerial import BUDGETS, GradeBudget, ends_of, spread_over_patients
 from napari_histosynth.study.gradereport import GradeReport, record_grade
 from napari_histosynth.zoo import find_model
 
@@ -142,7 +143,7 @@ def test_what_does_not_fit_is_one_sentence(folder: Path, data: Path, tmp_path: P
     with pytest.raises(TrainingError, match=r"has no \[data.grades\] that say what grades count"):
         evaluate_grade(folder, data, tmp_path, config=plain, budget=SIZES)
     with pytest.raises(HistosynthError, match='There is no budget "long"; choose one of quick, full'):
-        get_budget("long")
+        named_budget(BUDGETS, "long")
     with pytest.raises(HistosynthError, match="No grade is named or begins with 'bad'"):
         evaluate_grade(folder, data, tmp_path, budget=SIZES, start="bad", device="cpu")
     assert not (tmp_path / "results.json").exists()

@@ -13,9 +13,10 @@ import pytest
 
 from napari_histosynth.core.errors import HistosynthError, ModelError, TrainingError
 from napari_histosynth.io import read_image
+from napari_histosynth.study.asked import named_budget
 from napari_histosynth.study.budget import Budget
 from napari_histosynth.study.layout import evaluate_layout, plain
-from napari_histosynth.study.layoutmaterial import LayoutBudget, find_layout_subject, get_layout_budget
+from napari_histosynth.study.layoutmaterial import BUDGETS, LayoutBudget, find_layout_subject
 from napari_histosynth.study.layoutreport import LayoutReport
 from napari_histosynth.study.layoutshapes import NAMES
 from napari_histosynth.zoo import ModelCard, write_folder
@@ -185,7 +186,7 @@ def test_what_cannot_be_measured_is_one_sentence(
     model: Path, data: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(HistosynthError, match='no budget "long"'):
-        get_layout_budget("long")
+        named_budget(BUDGETS, "long")
     with pytest.raises(ModelError):
         find_layout_subject(tmp_path / "nothing", data)
     with pytest.raises(TrainingError, match="draws no layouts"):

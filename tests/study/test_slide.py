@@ -14,13 +14,13 @@ import pytest
 
 from napari_histosynth.core.errors import HistosynthError, ModelError, TrainingError
 from napari_histosynth.io import read_image, save_image
+from napari_histosynth.study.asked import named_budget
 from napari_histosynth.study.slide import evaluate_slide, settings_of
 from napari_histosynth.study.slidematerial import (
     BUDGETS,
     MEASURED,
     SlideBudget,
     find_slide_subject,
-    get_slide_budget,
     load_slide_material,
 )
 from napari_histosynth.study.slidereport import SlideReport, record_slide
@@ -163,7 +163,7 @@ def test_verdicts_see_faults(report: tuple[SlideReport, Path]) -> None:
 
 def test_what_cannot_be_is_one_sentence(model: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(HistosynthError, match='There is no budget "long"'):
-        get_slide_budget("long")
+        named_budget(BUDGETS, "long")
     with pytest.raises(ModelError):
         find_slide_subject(tmp_path / "none", data)
     with pytest.raises(TrainingError, match="draws no slides"):

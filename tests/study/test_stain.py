@@ -15,12 +15,13 @@ import torch
 from napari_histosynth.core.errors import HistosynthError, ModelError, TrainingError
 from napari_histosynth.io import read_image, save_image
 from napari_histosynth.stain.network import build_stain_generator
+from napari_histosynth.study.asked import named_budget
 from napari_histosynth.study.stain import evaluate_stain, plain
 from napari_histosynth.study.stainmaterial import (
+    BUDGETS,
     NamedField,
     StainBudget,
     find_stain_subject,
-    get_stain_budget,
     halves_of,
     largest,
     load_stain_material,
@@ -272,7 +273,7 @@ def test_what_does_not_fit_is_one_sentence(
     with pytest.raises(HistosynthError, match="cannot be told apart"):
         evaluate_stain([subject, subject], tmp_path, budget=SIZES)
     with pytest.raises(HistosynthError, match='There is no budget "long"'):
-        get_stain_budget("long")
+        named_budget(BUDGETS, "long")
     with pytest.raises(TrainingError, match="No H&E that was held out has 512 px a side"):
         load_stain_material(subject, StainBudget(1, (0.2,), 1, 0, 192))
     assert not (tmp_path / "results.json").exists()

@@ -53,11 +53,12 @@ def paint(
     """Run ``histosynth evaluate paint``; see :data:`PAINT_HELP`."""
     from rich.table import Table
 
-    from napari_histosynth.study.budget import get_budget
+    from napari_histosynth.study.asked import named_budget
+    from napari_histosynth.study.budget import BUDGETS
     from napari_histosynth.study.evaluate import evaluate_paint
     from napari_histosynth.study.material import find_subject
 
-    get_budget(budget)
+    named_budget(BUDGETS, budget)
     subject = find_subject(model, data, config)  # before a folder is made
     folder = make_folder(Path("evaluation", subject.name) if output is None else output)
     report = evaluate_paint(

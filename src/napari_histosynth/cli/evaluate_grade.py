@@ -55,12 +55,14 @@ def grade(
     """Run ``histosynth evaluate grade``; see :data:`GRADE_HELP`."""
     from rich.table import Table
 
-    from napari_histosynth.study.grade import evaluate_grade, get_budget
+    from napari_histosynth.study.asked import named_budget
+    from napari_histosynth.study.grade import evaluate_grade
+    from napari_histosynth.study.gradematerial import BUDGETS
     from napari_histosynth.study.gradereport import record_grade
     from napari_histosynth.study.material import find_subject
     from napari_histosynth.zoo import find_model
 
-    get_budget(budget)
+    named_budget(BUDGETS, budget)
     subject = find_subject(model, data, config)  # before a folder is made
     folder = make_folder(Path("evaluation", f"{subject.name}-grade") if output is None else output)
     report = evaluate_grade(

@@ -47,12 +47,13 @@ def layout(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves the choice to torch.")] = 0,
 ) -> None:
     """Run ``histosynth evaluate layout``; see :data:`LAYOUT_HELP`."""
+    from napari_histosynth.study.asked import named_budget
     from napari_histosynth.study.layout import evaluate_layout
-    from napari_histosynth.study.layoutmaterial import find_layout_subject, get_layout_budget
+    from napari_histosynth.study.layoutmaterial import BUDGETS, find_layout_subject
     from napari_histosynth.study.layoutreport import record_layout
     from napari_histosynth.zoo import find_model
 
-    get_layout_budget(budget)
+    named_budget(BUDGETS, budget)
     subject = find_layout_subject(model, data, config)  # before a folder is made
     folder = make_folder(Path("evaluation", subject.name) if output is None else output)
     report = evaluate_layout(

@@ -45,12 +45,13 @@ def slide(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves the choice to torch.")] = 0,
 ) -> None:
     """Run ``histosynth evaluate slide``; see :data:`SLIDE_HELP`."""
+    from napari_histosynth.study.asked import named_budget
     from napari_histosynth.study.slide import evaluate_slide
-    from napari_histosynth.study.slidematerial import find_slide_subject, get_slide_budget
+    from napari_histosynth.study.slidematerial import BUDGETS, find_slide_subject
     from napari_histosynth.study.slidereport import record_slide
     from napari_histosynth.zoo import find_model
 
-    get_slide_budget(budget)
+    named_budget(BUDGETS, budget)
     subject = find_slide_subject(model, data, config)  # before a folder is made
     folder = make_folder(Path("evaluation", subject.name) if output is None else output)
     report = evaluate_slide(subject, folder, budget=budget, device=device, threads=threads, watch=watch)

@@ -54,13 +54,14 @@ def stain(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 leaves the choice to torch.")] = 0,
 ) -> None:
     """Run ``histosynth evaluate stain``; see :data:`STAIN_HELP`."""
+    from napari_histosynth.study.asked import named_budget
     from napari_histosynth.study.stain import evaluate_stain, save_text
-    from napari_histosynth.study.stainmaterial import find_stain_subject, get_stain_budget
+    from napari_histosynth.study.stainmaterial import BUDGETS, find_stain_subject
     from napari_histosynth.study.stainreport import record_stain
     from napari_histosynth.study.stainvariants import best_of_variants, find_variants, variants_table
     from napari_histosynth.zoo import find_model
 
-    get_stain_budget(budget)
+    named_budget(BUDGETS, budget)
     ablation = {} if variants is None else find_variants(variants)
     subjects = [find_stain_subject(path, data, config, label) for label, path in ablation.items()]
     subjects += [find_stain_subject(one, data, config) for one in model or [DEFAULT]]

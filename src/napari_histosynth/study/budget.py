@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_histosynth.core.errors import HistosynthError
-
 
 @dataclass(frozen=True)
 class Budget:
@@ -56,16 +54,3 @@ BUDGETS = {
     "full": Budget(seeds=2, steps=800, drawn=450, judge_steps=(300, 900)),
 }
 """Budgets by name: some 3 and some 20 minutes on two CPU cores."""
-
-
-def get_budget(name: str) -> Budget:
-    """Return a budget by its name.
-
-    Raises
-    ------
-    HistosynthError
-        If there is none of that name.
-    """
-    if name not in BUDGETS:
-        raise HistosynthError(f'There is no budget "{name}"; choose one of {", ".join(BUDGETS)}.')
-    return BUDGETS[name]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_histosynth.core.atomic import atomic_path
-from napari_histosynth.study.budget import Budget, get_budget
+from napari_histosynth.study.asked import named_budget
+from napari_histosynth.study.budget import BUDGETS, Budget
 from napari_histosynth.study.material import find_subject
 from napari_histosynth.study.report import Report
 
@@ -66,7 +67,7 @@ def evaluate_paint(
         If model, configuration, data or budget do not fit; the sentence says which.
     """
     name = budget if isinstance(budget, str) else "custom"
-    sizes = get_budget(budget) if isinstance(budget, str) else budget
+    sizes = named_budget(BUDGETS, budget) if isinstance(budget, str) else budget
     subject = find_subject(model, data, config)
     from napari_histosynth.core.device import choose_device
     from napari_histosynth.study import parts

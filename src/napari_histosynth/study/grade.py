@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_histosynth.core.atomic import atomic_path
-from napari_histosynth.core.errors import HistosynthError
 from napari_histosynth.study import ranks
+from napari_histosynth.study.asked import named_budget
 from napari_histosynth.study.correlates import NAMES, measure
 from napari_histosynth.study.gradematerial import (
     BUDGETS,
@@ -94,7 +94,9 @@ def evaluate_grade(
     HistosynthError
         If model, configuration, data or budget do not fit; the sentence says which.
     """
-    name, sizes = ("custom", budget) if isinstance(budget, GradeBudget) else (budget, get_budget(budget))
+    name, sizes = (
+        ("custom", budget) if isinstance(budget, GradeBudget) else (budget, named_budget(BUDGETS, budget))
+    )
     subject = find_subject(model, data, config)
     trained, held_out = real_pictures(subject)
 
@@ -156,19 +158,6 @@ def evaluate_grade(
     _write(out / TABLE, report.to_markdown())
     save_image(out / SHEET, _sheet(slides, ends[0].name, ends[1].name, subject))
     return report
-
-
-def get_budget(name: str) -> GradeBudget:
-    """Return a budget by its name.
-
-    Raises
-    ------
-    HistosynthError
-        If there is none of that name.
-    """
-    if name not in BUDGETS:
-        raise HistosynthError(f'There is no budget "{name}"; choose one of {", ".join(BUDGETS)}.')
-    return BUDGETS[name]
 
 
 def measure_real(

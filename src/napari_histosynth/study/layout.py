@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_histosynth.core.atomic import atomic_path
-from napari_histosynth.study.layoutmaterial import LayoutBudget, LayoutSubject, get_layout_budget
+from napari_histosynth.study.asked import named_budget
+from napari_histosynth.study.layoutmaterial import BUDGETS, LayoutBudget, LayoutSubject
 from napari_histosynth.study.layoutreport import LayoutReport
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def evaluate_layout(
     from napari_histosynth.zoo import find_model
 
     name = budget if isinstance(budget, str) else "custom"
-    sizes = get_layout_budget(budget) if isinstance(budget, str) else budget
+    sizes = named_budget(BUDGETS, budget) if isinstance(budget, str) else budget
     if threads:
         import torch
 

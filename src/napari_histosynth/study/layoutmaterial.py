@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_histosynth.core.errors import HistosynthError, TrainingError
+from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.core.tissue import get_scheme
+from napari_histosynth.study.asked import trained_by
 from napari_histosynth.study.budget import Budget
 from napari_histosynth.zoo import find_model
 
@@ -180,19 +181,6 @@ class LayoutMaterial:
         return tuple(dict.fromkeys(one.grade for one in (*self.trained, *self.held_out)))
 
 
-def get_layout_budget(name: str) -> LayoutBudget:
-    """Return a budget by its name.
-
-    Raises
-    ------
-    HistosynthError
-        If there is none of that name.
-    """
-    if name not in BUDGETS:
-        raise HistosynthError(f'There is no budget "{name}"; choose one of {", ".join(BUDGETS)}.')
-    return BUDGETS[name]
-
-
 def find_layout_subject(model: str | Path, data: Path, config: Path | None = None) -> LayoutSubject:
     """Find a model of layouts, the configuration that it was trained by, and the data.
 
@@ -225,12 +213,7 @@ def find_layout_subject(model: str | Path, data: Path, config: Path | None = Non
             f"The model {folder.name!r} draws layouts of {folder.card.scheme or 'no scheme'}; only those of "
             f"{SCHEME} can be compared with real label maps."
         )
-    path = folder.path / "train.toml" if config is None else config
-    if config is None and not path.exists():
-        raise TrainingError(
-            f"The model {folder.name!r} has no train.toml that says which patients it did not see; give the "
-            "configuration that it was trained by with --config."
-        )
+    path = trained_by(folder, config)
     settings = read_layout_config(path)
     if not any(one.held_out or one.hold_out_one_in for one in settings.data.sources):
         raise TrainingError(

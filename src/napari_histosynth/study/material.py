@@ -16,6 +16,7 @@ from napari_histosynth.core.tissue import TissueScheme, get_scheme
 from napari_histosynth.paint.config import read_config
 from napari_histosynth.paint.data import Field
 from napari_histosynth.paint.fit import read_fields
+from napari_histosynth.study.asked import trained_by
 from napari_histosynth.zoo import find_model
 
 if TYPE_CHECKING:
@@ -99,12 +100,7 @@ def find_subject(model: str | Path, data: Path, config: Path | None = None) -> S
         If there is no such model.
     """
     folder = find_model(model)
-    path = folder.path / "train.toml" if config is None else config
-    if config is None and not path.exists():
-        raise TrainingError(
-            f"The model {folder.name!r} has no train.toml that says which patients it did not see; give the "
-            "configuration that it was trained by with --config."
-        )
+    path = trained_by(folder, config)
     settings = read_config(path)
     sources = settings.data.sources
     if not (settings.data.held_out or any(one.held_out or one.hold_out_one_in for one in sources)):

@@ -9,12 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from napari_histosynth.study.asked import named_budget
 from napari_histosynth.study.slidematerial import (
+    BUDGETS,
     MEASURED,
     SlideBudget,
     SlideMaterial,
     SlideSubject,
-    get_slide_budget,
     load_slide_material,
 )
 from napari_histosynth.study.slidereport import SlideReport
@@ -69,7 +70,7 @@ def evaluate_slide(
         If model, configuration, data or budget do not fit; the sentence says which.
     """
     name = budget if isinstance(budget, str) else "custom"
-    sizes = get_slide_budget(budget) if isinstance(budget, str) else budget
+    sizes = named_budget(BUDGETS, budget) if isinstance(budget, str) else budget
 
     from napari_histosynth.core.device import choose_device
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_histosynth.core.errors import HistosynthError, TrainingError
+from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.slide.levels import DRAWN, LAYOUT_LEVEL, STEP, TILE
+from napari_histosynth.study.asked import trained_by
 from napari_histosynth.study.stainmaterial import tissue_share
 from napari_histosynth.zoo import find_model
 
@@ -206,19 +207,6 @@ class SlideMaterial:
         return [one for one in self.pieces[level] if one.held_out]
 
 
-def get_slide_budget(name: str) -> SlideBudget:
-    """Return a budget by its name.
-
-    Raises
-    ------
-    HistosynthError
-        If there is none of that name.
-    """
-    if name not in BUDGETS:
-        raise HistosynthError(f'There is no budget "{name}"; choose one of {", ".join(BUDGETS)}.')
-    return BUDGETS[name]
-
-
 def find_slide_subject(model: str | Path, data: Path, config: Path | None = None) -> SlideSubject:
     """Find a model of slides, the configuration that it was trained by, and the data.
 
@@ -247,12 +235,7 @@ def find_slide_subject(model: str | Path, data: Path, config: Path | None = None
             f"The model {folder.name!r} draws no slides; choose one such as 'colon-slide', or another way to "
             "evaluate it."
         )
-    path = folder.path / "train.toml" if config is None else config
-    if config is None and not path.exists():
-        raise TrainingError(
-            f"The model {folder.name!r} has no train.toml that says what it did not see; give the "
-            "configuration that it was trained by with --config."
-        )
+    path = trained_by(folder, config)
     settings = read_slide_config(path)
     if len(settings.data.held_out) < 2:
         raise TrainingError(

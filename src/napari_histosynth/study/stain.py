@@ -14,10 +14,11 @@ import numpy as np
 
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import HistosynthError
+from napari_histosynth.study.asked import named_budget
 from napari_histosynth.study.stainmaterial import (
+    BUDGETS,
     StainBudget,
     StainSubject,
-    get_stain_budget,
     load_stain_material,
 )
 from napari_histosynth.study.stainreport import StainReport
@@ -74,7 +75,7 @@ def evaluate_stain(
         If models, configurations, data or budget do not fit; the sentence says which.
     """
     name = budget if isinstance(budget, str) else "custom"
-    sizes = get_stain_budget(budget) if isinstance(budget, str) else budget
+    sizes = named_budget(BUDGETS, budget) if isinstance(budget, str) else budget
     labels = [one.label for one in subjects]
     if not labels or len({key_of(one) for one in labels}) < len(labels):
         raise HistosynthError(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from napari_histosynth.core.errors import HistosynthError, TrainingError
+from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.study.asked import trained_by
 from napari_histosynth.zoo import find_model
 
 if TYPE_CHECKING:
@@ -152,19 +153,6 @@ class StainMaterial:
     large: NamedField
 
 
-def get_stain_budget(name: str) -> StainBudget:
-    """Return a budget by its name.
-
-    Raises
-    ------
-    HistosynthError
-        If there is none of that name.
-    """
-    if name not in BUDGETS:
-        raise HistosynthError(f'There is no budget "{name}"; choose one of {", ".join(BUDGETS)}.')
-    return BUDGETS[name]
-
-
 def find_stain_subject(
     model: str | Path, data: Path, config: Path | None = None, label: str | None = None
 ) -> StainSubject:
@@ -197,12 +185,7 @@ def find_stain_subject(
         raise TrainingError(
             f"The model {folder.name!r} turns {does}; what is measured here is {STAINS[0]} into {STAINS[1]}."
         )
-    path = folder.path / "train.toml" if config is None else config
-    if config is None and not path.exists():
-        raise TrainingError(
-            f"The model {folder.name!r} has no train.toml that says what it did not see; give the "
-            "configuration that it was trained by with --config."
-        )
+    path = trained_by(folder, config)
     settings = read_stain_config(path)
     for stain, sections in zip(STAINS, (settings.data.first, settings.data.second), strict=True):
         if not any(one.held_out or one.held_out_right for one in sections):
