@@ -12,6 +12,7 @@ from napari_histosynth.ui import slidework
 from napari_histosynth.ui.jobs import Job
 from napari_histosynth.ui.slidelayer import SlideLayer
 from napari_histosynth.ui.slidelevels import SlideLevels, levels_in
+from napari_histosynth.ui.turns import Turns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +64,7 @@ class SlideDesk(QObject):
         self.viewer = viewer
         self.shown: SlideLayer | None = None
         self.job = Job(self)
+        self._turns = Turns(self)
         self._closed = False
         self._last_failure = ""
 
@@ -145,7 +147,8 @@ class SlideDesk(QObject):
                 )
             else:
                 self.viewer.layers.remove(before.layer)
-        self.changed.emit()
+        # bars repaint the window at once: in a turn of its own, after napari has painted the new layer
+        self._turns.add(self.changed.emit)
 
     def adopt(self) -> None:
         """Go on with a slide that is in the viewer already, left by a dock that was closed."""
@@ -216,5 +219,6 @@ class SlideDesk(QObject):
     def close(self) -> None:
         """Stop drawing; the layer stays. Harmless when repeated."""
         self._closed = True
+        self._turns.drop()
         self.job.cancel()
         self._put_away()
