@@ -18,7 +18,7 @@ import torch
 
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.layout.flow import GUIDANCE, START, STEPS, carried
+from napari_histosynth.layout.flow import GUIDANCE, JOINING, START, STEPS, carried
 from napari_histosynth.layout.network import BASE
 from napari_histosynth.layout.spread import LEAD, STEP, Cells, draw_plane
 
@@ -186,8 +186,8 @@ def _redrawn(
             torch.from_numpy(noise)[None].to(device),
             given,
             start=kept,
-            steps=STEPS,
-            guidance=GUIDANCE,
+            steps=STEPS if known is None else JOINING,
+            guidance=GUIDANCE if known is None else 0.0,
             progress=progress,
             known=held,
             free=free_pixels,
