@@ -22,6 +22,7 @@ from napari_histosynth.ui.layoutfill import FillPanel, LockRow
 from napari_histosynth.ui.layoutfilm import LayoutFilm
 from napari_histosynth.ui.layoutform import LayoutForm
 from napari_histosynth.ui.layoutfrom import FromPanel
+from napari_histosynth.ui.layoutmap import LayoutMap
 from napari_histosynth.ui.layoutmorph import MorphPanel
 from napari_histosynth.ui.layoutnine import NinePanel
 from napari_histosynth.ui.layoutway import LayoutWay
@@ -45,7 +46,7 @@ class LayoutDock(Docked):
         What has tissue laid out.
     way : LayoutWay
         What moves between two layouts.
-    form, nine, morph, film, fill, locks, origin : QWidget
+    form, nine, morph, film, fill, locks, origin, map : QWidget
         The sections.
     status : QLabel
         One sentence about what happened last.
@@ -66,9 +67,11 @@ class LayoutDock(Docked):
         self.fill = FillPanel(self.desk, self.form)
         self.locks = LockRow(self.desk)
         self.origin = FromPanel(self.desk)
+        self.map = LayoutMap(self.desk, self.form)
         self._build()
         self.nine.ended.connect(self.morph.set_end)
         self.origin.found.connect(self.morph.set_end)
+        self.map.ended.connect(self.morph.set_end)
         self.desk.said.connect(self._say)
         self.desk.failed.connect(self._fail)
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
@@ -93,6 +96,7 @@ class LayoutDock(Docked):
             self.morph,
             folded("Film", self.film),
             folded("From H&&E: the nearest layout", self.origin),
+            folded("Map of layouts", self.map),
             heading("Fill a region"),
             self.fill,
             heading("Locked classes", "stay as they are"),
@@ -123,6 +127,7 @@ class LayoutDock(Docked):
         for event in (self.viewer.layers.events.inserted, self.viewer.layers.events.removed):
             event.disconnect(self._on_layers)
         self.film.job.cancel()
+        self.map.job.cancel()
         self.nine.rest()
         self.way.close()
         self.locks.close_down()
