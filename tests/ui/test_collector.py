@@ -12,6 +12,16 @@ import pytest
 from napari_histosynth.ui.collector import collections_put_off
 
 
+@pytest.fixture(autouse=True)
+def nothing_frozen() -> Iterator[None]:
+    """Undo for a while what tests of viewers do once for their speed."""
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    yield
+    if frozen:
+        gc.freeze()
+
+
 @pytest.fixture
 def collections() -> Iterator[list[int]]:
     """Return the generations that are collected, from now on."""

@@ -31,7 +31,7 @@ LEAST_LUMEN_UM2 = 14.0
 SPECK_UM = 22.0
 
 _PICTURE_BLUR = 0.55  # of the picture, in the coarser of both pixels: as Mitchell's filter about
-_OUTLINE_BLUR = 1.0  # of outlines, in pixels drawn at least: enlarged much, they would show these pixels
+_OUTLINE_BLUR = 0.7  # of outlines, in pixels drawn at least: enlarged much, they would show these pixels
 _TILE = 1024
 
 

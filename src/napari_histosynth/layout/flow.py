@@ -26,12 +26,12 @@ Direction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 #: How much of what the GAN has drawn is seen through the noise that the flow begins with: of new tissue, and
 #: of what the encoder has found in a picture, which should be like that picture.
-START, FOUND = 0.02, 0.3
+START, FOUND = 0.01, 0.3
 #: Evaluations of the flow for a layout, without those that guide it, and for one that joins what is there,
 #: which takes more of them and no guidance.
 STEPS, JOINING = 12, 30
 #: How far beyond the direction of its grade it goes, and until which time, 0 to 1.
-GUIDANCE, GUIDED = 1.0, 0.3
+GUIDANCE, GUIDED = 0.7, 0.3
 
 _PATCH = 2  # pixels a side that are read at once
 _EMBEDDED = 128  # features of time and grade
