@@ -168,7 +168,8 @@ def main() -> None:
     real: dict[str, list[Piece]] = {}
     if given.data is not None:
         subject = find_layout_subject(given.model, given.data)
-        real = by_grade(load_layout_material(subject, sampler.model.size).trained)
+        field = sampler.model.size * subject.config.data.finer  # labels are made so many times finer
+        real = by_grade(load_layout_material(subject, field).trained)
     given.output.mkdir(parents=True, exist_ok=True)
     grades_sheet(sampler, painter, real, given.seed).save(given.output / "layout-sheet.jpg", quality=88)
     large_sheet(sampler, painter, given.seed, given.large).save(given.output / "layout-2048.jpg", quality=85)
