@@ -99,7 +99,7 @@ def test_a_click_puts_tissue_like_a_picture_on_the_canvas(
     assert panel.go["A"].isEnabled()
     panel.go["B"].click()
     taken = dock.way.ends["B"]
-    assert taken.kept == pytest.approx(0.3)
+    assert taken.kept == pytest.approx(0.12)
     assert taken.weights.argmax() == 2  # moderately differentiated
     canvas.painter.stage.labels.undo()
     np.testing.assert_array_equal(canvas.painter.stage.labels.data, before)

@@ -24,9 +24,9 @@ from torch.nn import functional as F  # noqa: N812
 
 Direction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-#: How much of what the GAN has drawn is seen through the noise that the flow begins with: of new tissue, and
-#: of what the encoder has found in a picture, which should be like that picture.
-START, FOUND = 0.01, 0.3
+#: How much of what the GAN has drawn is seen through the noise that the flow begins with: of new tissue; of
+#: tissue that should be like some on a map of layouts; and of what the encoder has found in a picture.
+START, ALIKE, FOUND = 0.01, 0.12, 0.3
 #: Evaluations of the flow for a layout, without those that guide it, and for one that joins what is there,
 #: which takes more of them and no guidance.
 STEPS, JOINING = 12, 30

@@ -16,7 +16,7 @@ from napari_histosynth.core.errors import ModelError, TrainingError
 from napari_histosynth.latent.surveying import Survey, check_neighbors
 from napari_histosynth.latent.thumbnail import SIDE
 from napari_histosynth.layout.finish import finished
-from napari_histosynth.layout.flow import FOUND
+from napari_histosynth.layout.flow import ALIKE
 from napari_histosynth.layout.redraw import drawn_field
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class LayoutArtist:
         """
         model = self.model
         z, weights = split_style(model, latent)
-        image, amounts = drawn_field(model, z, weights, FOUND)
+        image, amounts = drawn_field(model, z, weights, ALIKE)
         scale = model.um_per_px * model.size / SIDE
         labels, _ = finished(image, amounts, model.scheme, model.um_per_px, (SIDE, SIDE), scale)
         return model.scheme.encode(labels)

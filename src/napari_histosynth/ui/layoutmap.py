@@ -196,7 +196,7 @@ class LayoutMap(QWidget):
 
     def _place(self, spot: Spot) -> Place | None:
         """Return the layout that a spot stands for."""
-        from napari_histosynth.layout.flow import FOUND
+        from napari_histosynth.layout.flow import ALIKE
         from napari_histosynth.layout.surveying import split_style
 
         read = self._read
@@ -215,4 +215,4 @@ class LayoutMap(QWidget):
             name = "between " + " and ".join(atlaswords.between_lines(atlas, style)[1:3])
         latent, weights = split_style(read.sampler.model, style)
         grade = read.sampler.model.grades[int(weights.argmax())] if weights.size else ""
-        return Place(0, grade, latent, weights, name, FOUND)
+        return Place(0, grade, latent, weights, name, ALIKE)
