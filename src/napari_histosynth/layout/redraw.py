@@ -101,7 +101,9 @@ def field_noise(latent: Floats, channels: int, size: int) -> Floats:
     """Return the noise of a latent, float32 (channels, size, size), of which only the direction counts."""
     directions = _directions(len(latent), channels, size)
     length = max(float(np.linalg.norm(latent)), 1e-6)
-    return np.asarray((latent / length) @ directions, np.float32).reshape(channels, size, size)
+    # a library of matrices may add up in another order with another number of threads
+    made = np.einsum("d,dp->p", np.float32(latent / length), directions, optimize=False)
+    return np.asarray(made, np.float32).reshape(channels, size, size)
 
 
 def plane_noise(cells: Cells, places: tuple[int, int], channels: int, size: int) -> Floats:
