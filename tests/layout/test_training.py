@@ -58,14 +58,24 @@ def weights(one: LayoutTraining) -> dict[str, torch.Tensor]:
     return {f"{n}.{k}": v.clone() for n, part in one.networks.items() for k, v in part.state_dict().items()}
 
 
-@pytest.mark.parametrize("stop", [3, 7, 11])  # in each kind of phase
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, stop: int) -> None:
-    config = configured()
+FLOW: dict[str, Mapping[str, Any]] = {
+    "flow": {"steps": 4, "batch": 4, "widths": [4], "warp": 0.2},
+    "loop": {"steps": 16},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stop", "end"), [({}, 3, 12), ({}, 7, 12), ({}, 11, 12), (FLOW, 14, 16)]
+)  # in each kind of phase
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
+    tmp_path: Path, changes: dict[str, Mapping[str, Any]], stop: int, end: int
+) -> None:
+    config = configured(**changes)
     whole, parts, rest = training(config), training(config), training(config)
     quiet = {"device": "cpu", "precision": "32-true", "threads": 1}
-    train(whole, tmp_path / "a", LoopSettings(12, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
+    train(whole, tmp_path / "a", LoopSettings(end, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
     train(parts, tmp_path / "b", LoopSettings(stop, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
-    train(rest, tmp_path / "b", LoopSettings(12, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
+    train(rest, tmp_path / "b", LoopSettings(end, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
     expected = weights(whole)
     assert all(torch.equal(value, expected[name]) for name, value in weights(rest).items())
 
@@ -97,9 +107,6 @@ def test_a_step_trains_the_stages_so_far_and_no_finer_one() -> None:
     assert not any(n.startswith(("blocks.2.", "to_picture.2.")) for n in moved)
 
 
-FLOW = {"flow": {"steps": 4, "batch": 4, "widths": [4], "warp": 0.2}, "loop": {"steps": 16}}
-
-
 def test_the_flow_learns_after_all_else_and_alone_and_ships(tmp_path: Path) -> None:
     one = training(configured(**FLOW))
     fabric = make_fabric(LoopSettings(16, device="cpu", threads=1))
@@ -114,17 +121,6 @@ def test_the_flow_learns_after_all_else_and_alone_and_ships(tmp_path: Path) -> N
     assert "flow.leave.weight" in one.tensors_to_ship(fabric)
     one.sheet(tmp_path / "sheet.png", 13, fabric)
     assert (tmp_path / "sheet.png").exists()
-
-
-def test_a_flow_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    config = configured(**FLOW)
-    whole, parts, rest = training(config), training(config), training(config)
-    quiet = {"device": "cpu", "precision": "32-true", "threads": 1}
-    train(whole, tmp_path / "a", LoopSettings(16, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
-    train(parts, tmp_path / "b", LoopSettings(14, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
-    train(rest, tmp_path / "b", LoopSettings(16, sheet_every=0, **quiet), lambda line: None)  # type: ignore[arg-type]
-    expected = weights(whole)
-    assert all(torch.equal(value, expected[name]) for name, value in weights(rest).items())
 
 
 def test_a_flow_without_grades_trains_too() -> None:

@@ -239,7 +239,7 @@ class LayoutConfig(Section):
             raise ValueError("data names either sources or arrays")
         if self.data.sources and (not model.scheme or model.image != 3):
             raise ValueError("data.sources are RGB with labels of model.scheme; use data.arrays for others")
-        if self.flow.steps and model.size < 8 * 2 ** len(self.flow.widths) / 2:
+        if self.flow.steps and model.size < size_at(len(self.flow.widths)):
             raise ValueError(f"a flow of {len(self.flow.widths)} widths needs a model of more pixels")
         if not sum(one.fade + one.stable for one in self.growth):
             raise ValueError("growth has no steps")

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.layout.config import KNOWN_AS
-from napari_histosynth.paint.data import Field, draw_density, scale_density
+from napari_histosynth.paint.data import Field, draw_density, scale_density, turned
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -204,7 +204,7 @@ class PairSampler:
         else:
             image = averaged(image, factor)
         maps = 2 * averaged(pair.maps[np.ix_(*part)], factor) - 1
-        return _turned(np.concatenate([image, maps], 2), turns, flip)
+        return _channels_first(turned(np.concatenate([image, maps], 2), turns, flip))
 
     def _bent(self, rng: np.random.Generator, pair: Pair, size: int) -> npt.NDArray[np.float32]:
         """Return a crop that is turned, scaled and bent, too, read from a picture that is reduced halfway."""
@@ -221,7 +221,7 @@ class PairSampler:
         if pair.image.dtype == np.uint8:
             bright = scale_density(np.rint(image).astype(np.uint8), scale)
             image = bright.astype(np.float32) / 127.5 - 1
-        return _turned(np.concatenate([image, maps], 2), turns, flip)
+        return _channels_first(turned(np.concatenate([image, maps], 2), turns, flip))
 
     def _reduced(self, pair: Pair, factor: int) -> npt.NDArray[np.float32]:
         """Return image and maps of a pair, averaged, (y, x, channels); it is kept for the next crop."""
@@ -240,11 +240,9 @@ class PairSampler:
         return weights
 
 
-def _turned(planes: npt.NDArray[np.float32], turns: int, flip: bool) -> npt.NDArray[np.float32]:
-    """Return planes, (y, x, channels), turned by quarters and mirrored, as (channels, y, x)."""
-    both = np.rot90(planes, turns)
-    both = both[:, ::-1] if flip else both
-    return np.ascontiguousarray(np.moveaxis(both, 2, 0), np.float32)
+def _channels_first(planes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return planes, (y, x, channels), as (channels, y, x)."""
+    return np.ascontiguousarray(np.moveaxis(planes, 2, 0), np.float32)
 
 
 def averaged(picture: npt.NDArray[Any], factor: int) -> npt.NDArray[np.float32]:

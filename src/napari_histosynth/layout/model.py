@@ -26,6 +26,7 @@ from napari_histosynth.layout.network import (
     build_generator,
     pixel_norm,
 )
+from napari_histosynth.layout.reading import apart
 from napari_histosynth.zoo import ModelCard, find_model, load_state, select
 
 if TYPE_CHECKING:
@@ -223,9 +224,7 @@ class LayoutModel:
         """
         with torch.inference_mode():
             drawn = self.generator.body(self._tensor(base[None]))[0].float().cpu().numpy()
-        split = len(drawn) - self.scheme.n_classes
-        image = np.clip(np.rint((drawn[:split] + 1) * 127.5), 0, 255).astype(np.uint8)
-        return np.ascontiguousarray(image.transpose(1, 2, 0)), np.ascontiguousarray(drawn[split:])
+        return apart(drawn)
 
     @cached_property
     def base_means(self) -> npt.NDArray[np.float32]:

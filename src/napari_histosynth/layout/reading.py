@@ -64,9 +64,19 @@ def field_of(
     shape = scaled_shape((classes.shape[0], classes.shape[1]), um_per_px, target_um_per_px)
     rgb, classes = resized(rgb, shape), resample_labels(classes, shape)
     rows, columns = (_middle(length, size) for length in shape)
-    picture = rgb[np.ix_(rows, columns)].transpose(2, 0, 1).astype(np.float32) / 127.5 - 1
     one_hot = np.arange(scheme.n_classes)[:, None, None] == classes[np.ix_(rows, columns)]
-    return np.concatenate([picture, one_hot.astype(np.float32) * 2 - 1])
+    return channels_of(rgb[np.ix_(rows, columns)], one_hot.astype(np.float32) * 2 - 1)
+
+
+def channels_of(image: npt.NDArray[np.uint8], amounts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return H&E, (y, x, 3), and how much there is of each class, (k, y, x), as one array, (3 + k, y, x)."""
+    return np.concatenate([image.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1, amounts])
+
+
+def apart(channels: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Return H&E, uint8 (y, x, 3), and how much there is of each class, (k, y, x), of (3 + k, y, x)."""
+    image = np.clip(np.rint((channels[:3] + 1) * 127.5), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(image.transpose(1, 2, 0)), np.ascontiguousarray(channels[3:])
 
 
 def _middle(length: int, size: int) -> npt.NDArray[np.int64]:

@@ -19,7 +19,9 @@ import torch
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window, tile_windows
 from napari_histosynth.layout.flow import GUIDANCE, JOINING, START, STEPS, carried
+from napari_histosynth.layout.grading import laid_over
 from napari_histosynth.layout.network import BASE
+from napari_histosynth.layout.reading import apart, channels_of
 from napari_histosynth.layout.spread import LEAD, STEP, Cells, draw_plane
 
 if TYPE_CHECKING:
@@ -141,15 +143,15 @@ def plane_weights(cells: Cells, places: tuple[int, int], side: int) -> Floats:
     first = cells.weights[0, 0]
     if (cells.weights == first).all():
         return np.asarray(first)
-    planes = cells.weights.transpose(2, 0, 1)
-    for axis in (1, 2):
-        pixels = np.arange(places[axis - 1] * side) + 0.5
-        at = np.clip((pixels / side - BASE / 2) / STEP + LEAD, 0, planes.shape[axis] - 1)
-        low = np.minimum(np.floor(at).astype(np.int64), planes.shape[axis] - 2)
-        share = (at - low).astype(np.float32)
-        share = share[:, None] if axis == 1 else share
-        planes = np.take(planes, low, axis) * (1 - share) + np.take(planes, low + 1, axis) * share
-    return np.ascontiguousarray(planes, np.float32)
+
+    def shares_of_lattice(axis: int) -> npt.NDArray[np.float64]:
+        pixels = np.arange(places[axis] * side) + 0.5
+        places_there = (pixels / side - BASE / 2) / STEP + LEAD + 0.5
+        return np.asarray(places_there / cells.weights.shape[axis])
+
+    shape = places[0] * side, places[1] * side
+    planes = laid_over(cells.weights, shape, (shares_of_lattice(0), shares_of_lattice(1)))
+    return np.ascontiguousarray(planes.transpose(2, 0, 1))
 
 
 @lru_cache(maxsize=2)
@@ -179,7 +181,7 @@ def _redrawn(
         everywhere = np.concatenate([np.ones(of_image.shape, bool), np.broadcast_to(free, amounts.shape)])
         held = torch.from_numpy(np.concatenate([of_image, amounts]))[None].to(device)
         free_pixels = torch.from_numpy(everywhere)[None].to(device)
-    begun = np.concatenate([image.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1, labels])
+    begun = channels_of(image, labels)
     given = torch.from_numpy(np.ascontiguousarray(grades))[None].to(device) if len(grades) else None
     with torch.inference_mode():
         made = carried(
@@ -194,9 +196,7 @@ def _redrawn(
             known=held,
             free=free_pixels,
         )
-    drawn = made[0].float().cpu().numpy()
-    rgb = np.clip(np.rint((drawn[:3] + 1) * 127.5), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(rgb.transpose(1, 2, 0)), np.ascontiguousarray(drawn[3:])
+    return apart(made[0].float().cpu().numpy())
 
 
 def in_blocks(

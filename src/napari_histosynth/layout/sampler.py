@@ -302,7 +302,7 @@ class Sampler:
         shape = lattice_shape(places)
         cells = Cells(
             seeded_latents(seed, shape, model.latent_size),
-            np.broadcast_to(weights, (*shape, len(weights))).copy(),
+            laid_over(weights, shape),
         )
         drawn = Window(0, places[0] * model.cell, 0, places[1] * model.cell)
         one_hot = np.arange(model.scheme.n_classes)[:, None, None] == labels

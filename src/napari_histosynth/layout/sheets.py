@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 _SIDE, _SEEDS, _ENCODED = 128, 4, 10
 
 
-def growth_sheet(
+def grades_sheet(
     path: Path,
     config: LayoutConfig,
-    generator: Generator,
+    draw: Callable[[Tensor, Tensor | None], Tensor],
     phase: Phase,
-    fade: float,
     shown: PairSampler,
     device: torch.device | str,
 ) -> None:
@@ -41,38 +41,18 @@ def growth_sheet(
     rows = []
     for grade in range(grades):
         weights = torch.eye(grades, device=device)[grade].expand(_SEEDS, -1)
-        given = weights if config.model.grades else None
         with torch.no_grad():
-            rows.append(generator(latents, given, phase.stage, fade))
+            rows.append(draw(latents, weights if config.model.grades else None))
     real = torch.from_numpy(shown.batch(phase.start)["pictures"][:_SEEDS]).to(device)
     save_image(path, np.vstack([_row(pictures, config) for pictures in [*rows, real]]))
 
 
-def flow_sheet(
-    path: Path,
-    config: LayoutConfig,
-    generator: Generator,
-    flow: Flow,
-    phase: Phase,
-    shown: PairSampler,
-    device: torch.device | str,
-) -> None:
-    """Draw a row of layouts for each grade, the same latents in each, and a row of real ones below."""
-    from napari_histosynth.io import save_image
-
-    grades = max(1, len(config.model.grades))
-    latents = _latents(config, _SEEDS, device)
-    each = [field_noise(z, config.model.channels, config.model.size) for z in latents.cpu().numpy()]
-    noise = torch.from_numpy(np.stack(each)).to(device)
-    rows = []
-    for grade in range(grades):
-        weights = torch.eye(grades, device=device)[grade].expand(_SEEDS, -1)
-        given = weights if config.model.grades else None
-        with torch.no_grad():
-            begun = generator(latents, given)
-            rows.append(carried(flow, begun, noise, given, start=START, steps=STEPS, guidance=GUIDANCE))
-    real = torch.from_numpy(shown.batch(phase.start)["pictures"][:_SEEDS]).to(device)
-    save_image(path, np.vstack([_row(pictures, config) for pictures in [*rows, real]]))
+def drawn_anew(generator: Generator, flow: Flow, latents: Tensor, given: Tensor | None) -> Tensor:
+    """Draw layouts, (n, channels, size, size), as a model with a flow draws new tissue."""
+    begun = generator(latents, given)
+    each = [field_noise(z, generator.channels, generator.size) for z in latents.cpu().numpy()]
+    noise = torch.from_numpy(np.stack(each)).to(latents.device)
+    return carried(flow, begun, noise, given, start=START, steps=STEPS, guidance=GUIDANCE)
 
 
 def encoder_sheet(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from napari_histosynth.layout.network import (
     build_generator,
     pixel_norm,
 )
-from napari_histosynth.layout.sheets import encoder_sheet, flow_sheet, growth_sheet
+from napari_histosynth.layout.sheets import drawn_anew, encoder_sheet, grades_sheet
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -105,12 +106,12 @@ class LayoutTraining:
         grade = torch.from_numpy(batch["grade"]).to(fabric.device)
         if phase.kind == "encoder":
             losses = self._step_encoder(grade, step - phase.start, phase, fabric)
-        elif phase.kind == "flow":
-            real = torch.from_numpy(batch["pictures"]).to(fabric.device)
-            losses = self._step_flow(real, grade, step - phase.start, phase, fabric)
         else:
             real = torch.from_numpy(batch["pictures"]).to(fabric.device)
-            losses = self._step_game(real, grade, step, phase, fabric)
+            if phase.kind == "flow":
+                losses = self._step_flow(real, grade, step - phase.start, phase, fabric)
+            else:
+                losses = self._step_game(real, grade, step, phase, fabric)
         fade = _fade(phase, step)
         zeros = dict.fromkeys(("judge", "drawn", "penalty", "latent", "grade", "flow"), 0.0)
         return {"px": float(phase.size), "fade": fade, **zeros, **losses}
@@ -124,11 +125,12 @@ class LayoutTraining:
         if phase.kind == "encoder":
             encoder = copy.deepcopy(self.encoder).eval()
             encoder_sheet(path, self.config, average, encoder, self.shown, step, fabric.device)
-        elif phase.kind == "flow":
-            flow_sheet(path, self.config, average, self._flow_average, phase, self.shown, fabric.device)
+            return
+        if phase.kind == "flow":
+            draw = partial(drawn_anew, average, self._flow_average)
         else:
-            fade = _fade(phase, max(step - 1, 0))
-            growth_sheet(path, self.config, average, phase, fade, self.shown, fabric.device)
+            draw = partial(average, stage=phase.stage, fade=_fade(phase, max(step - 1, 0)))
+        grades_sheet(path, self.config, draw, phase, self.shown, fabric.device)
 
     def tensors_to_ship(self, fabric: Fabric) -> dict[str, Tensor]:
         """Return the averaged generator and the encoder under their names in a model folder."""
@@ -139,8 +141,8 @@ class LayoutTraining:
         tensors = {f"generator.{name}": value for name, value in average.state_dict().items()}
         tensors |= {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
         if self.config.flow.steps:
-            flow = self.networks["flow average"]
-            tensors |= {f"flow.{name}": value for name, value in flow.state_dict().items()}
+            flow = self._flow_average.state_dict()
+            tensors |= {f"flow.{name}": value for name, value in flow.items()}
         return tensors
 
     def _begin_as_real(self) -> None:
@@ -288,11 +290,8 @@ class LayoutTraining:
         image = self.config.model.image
         loss = apart[:, image:].mean() if apart.shape[1] > image else apart.new_zeros(())
         loss = loss + config.image * apart[:, :image].mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(flow.parameters(), 1.0)
-        optimizer.step()
-        update_average(self.networks["flow average"], flow, since, config.average)
+        _descend(optimizer, loss, most=1.0)
+        update_average(self._flow_average, flow, since, config.average)
         return {"flow": float(loss.detach())}
 
     def _stage_start(self, stage: int) -> int:
@@ -362,7 +361,10 @@ def _mean(losses: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(losses)).mean()
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor, most: float = 0.0) -> None:
+    """Take a step down; with gradients clipped to a norm of ``most`` if that is not 0."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
+    if most:
+        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], most)
     optimizer.step()

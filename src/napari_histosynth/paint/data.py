@@ -6,7 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_histosynth.core.tissue import TissueScheme
+
+Number = TypeVar("Number", bound=np.generic)
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -308,7 +310,7 @@ def scale_density(rgb: npt.NDArray[np.uint8], scale: npt.NDArray[np.float64]) ->
     return np.stack([table[rgb[..., c], c] for c in range(3)], axis=-1)
 
 
-def turned(x: npt.NDArray[np.uint8], turns: int, flip: bool) -> npt.NDArray[np.uint8]:
+def turned(x: npt.NDArray[Number], turns: int, flip: bool) -> npt.NDArray[Number]:
     """Turn a picture or label map, (y, x, ...), by quarter turns, and mirror it if asked."""
     x = np.rot90(x, turns)
     return x[:, ::-1] if flip else x

@@ -10,7 +10,10 @@ from napari_histosynth.latent.anchors import Anchors
 from napari_histosynth.latent.atlas import Atlas
 
 if TYPE_CHECKING:
+    from napari_histosynth.core.errors import ModelError
+    from napari_histosynth.latent.owner import LatentOwner
     from napari_histosynth.paint.model import PaintModel
+    from napari_histosynth.zoo import ModelFolder
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +49,41 @@ def read_map(model: PaintModel, path: str | Path | None = None) -> ReadMap:
         Where it was loaded from; it is found by its name where nothing is said.
     """
     from napari_histosynth.core.errors import ModelError
-    from napari_histosynth.latent.known import known_anchors, known_atlas
     from napari_histosynth.zoo import find_model
+
+    try:
+        folder = find_model(path or model.name)
+    except ModelError as error:
+        return ReadMap(None, Anchors(model.name, model.sha256), str(error))
+    return read_map_in(folder, model, "looks", path or model.name)
+
+
+def read_map_in(folder: ModelFolder, model: LatentOwner, what: str, called: str | Path) -> ReadMap:
+    """Read the map and the named places in a model's folder.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        Where the model lies.
+    model : LatentOwner
+        The model.
+    what : str
+        What the map is of, for the sentence that says there is none.
+    called : str or Path
+        What the model is called in the shell.
+    """
+    from napari_histosynth.latent.known import known_anchors, known_atlas
 
     told: list[str] = []
 
     def tell(error: ModelError) -> None:
         told.append(str(error))
 
-    try:
-        folder = find_model(path or model.name)
-    except ModelError as error:
-        return ReadMap(None, Anchors(model.name, model.sha256), str(error))
     atlas = known_atlas(folder, model, tell)
     problem = told.pop() if told else ""
     if atlas is None and not problem:
         problem = (
-            f"{model.name} has no map of its looks yet; make one from its training data with "
-            f"'histosynth atlas build --model {path or model.name} --data DIR'."
+            f"{model.name} has no map of its {what} yet; make one from its training data with "
+            f"'histosynth atlas build --model {called} --data DIR'."
         )
     return ReadMap(atlas, known_anchors(folder, model, tell), problem, tuple(told))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_histosynth.latent.anchors import Anchors
-from napari_histosynth.latent.atlas import Atlas
 from napari_histosynth.latent.atlaskey import counts_of, key_of
 from napari_histosynth.ui import atlaswords, layoutwork
 from napari_histosynth.ui.atlaslegend import AtlasLegend
 from napari_histosynth.ui.atlasmap import AtlasMap, Spot
+from napari_histosynth.ui.atlasreading import ReadMap, read_map_in
 from napari_histosynth.ui.jobs import Asked, Job, Tell
 from napari_histosynth.ui.layoutdesk import LayoutDesk
 from napari_histosynth.ui.layoutform import LayoutForm
@@ -21,32 +19,13 @@ from napari_histosynth.ui.layoutway import ENDS
 from napari_histosynth.ui.layoutwork import Place
 from napari_histosynth.ui.widgets import button, row, small
 
+if TYPE_CHECKING:
+    from napari_histosynth.layout.model import LayoutModel
+
 _HELP = "Click a point, a cross or anywhere between: tissue like that goes on the canvas."
 
 
-@dataclass(frozen=True, eq=False)
-class Read:
-    """What was read of a model's map.
-
-    Attributes
-    ----------
-    sampler : Sampler
-        Has the model.
-    atlas : Atlas or None
-        The map, None if there is none that fits.
-    named : Anchors
-        Means of the patients of each grade.
-    problem : str
-        Why there is no map.
-    """
-
-    sampler: Any
-    atlas: Atlas | None
-    named: Anchors
-    problem: str = ""
-
-
-def read_layout_map(name: str) -> Read:
+def read_layout_map(name: str) -> ReadMap:
     """Read the map of a model of layouts, from beside its weights; in a thread.
 
     Raises
@@ -54,25 +33,10 @@ def read_layout_map(name: str) -> Read:
     HistosynthError
         If the model cannot be loaded.
     """
-    from napari_histosynth.core.errors import ModelError
-    from napari_histosynth.latent.known import known_anchors, known_atlas
     from napari_histosynth.zoo import find_model
 
-    sampler = layoutwork.load_sampler_cached(name)
-    owner, folder = sampler.model.owner, find_model(name)
-    told: list[str] = []
-
-    def tell(error: ModelError) -> None:
-        told.append(str(error))
-
-    atlas = known_atlas(folder, owner, tell)
-    problem = told[0] if told else ""
-    if atlas is None and not problem:
-        problem = (
-            f"{name} has no map of its layouts yet; make one from its training data with "
-            f"'histosynth atlas build --model {name} --data DIR'."
-        )
-    return Read(sampler, atlas, known_anchors(folder, owner, tell), problem)
+    owner = layoutwork.load_sampler_cached(name).model.owner
+    return read_map_in(find_model(name), owner, "layouts", name)
 
 
 class LayoutMap(QWidget):
@@ -100,7 +64,8 @@ class LayoutMap(QWidget):
         self.setObjectName("layout-map")
         self._desk, self._form = desk, form
         self._model = ""
-        self._read: Read | None = None
+        self._loaded: LayoutModel | None = None
+        self._read: ReadMap | None = None
         self._taken: Place | None = None
         self.job = Job(self)
         self.map, self.legend = AtlasMap(), AtlasLegend()
@@ -157,13 +122,14 @@ class LayoutMap(QWidget):
             return
         self.words.setText(f"Reading the map of {model} …")
 
-        def work(_tell: Tell, _asked: Asked) -> Read:
-            return read_layout_map(model)
+        def work(_tell: Tell, _asked: Asked) -> tuple[LayoutModel, ReadMap]:
+            return layoutwork.load_sampler_cached(model).model, read_layout_map(model)
 
         self.job.start("Reading the map", work, self._use, self._refuse)
 
-    def _use(self, read: Read) -> None:
-        self._read = read
+    def _use(self, done: tuple[LayoutModel, ReadMap]) -> None:
+        self._loaded, self._read = done
+        read = self._read
         atlas = read.atlas
         if atlas is not None:
             key = key_of(atlas, "grade", counts_of(read.named))
@@ -199,8 +165,8 @@ class LayoutMap(QWidget):
         from napari_histosynth.layout.flow import ALIKE
         from napari_histosynth.layout.surveying import split_style
 
-        read = self._read
-        if read is None or read.atlas is None:
+        read, model = self._read, self._loaded
+        if read is None or read.atlas is None or model is None:
             return None
         atlas = read.atlas
         if spot.kind == "picture":
@@ -213,6 +179,6 @@ class LayoutMap(QWidget):
         else:
             style = atlas.style_at(spot.place)
             name = "between " + " and ".join(atlaswords.between_lines(atlas, style)[1:3])
-        latent, weights = split_style(read.sampler.model, style)
-        grade = read.sampler.model.grades[int(weights.argmax())] if weights.size else ""
+        latent, weights = split_style(model, style)
+        grade = model.grades[int(weights.argmax())] if weights.size else ""
         return Place(0, grade, latent, weights, name, ALIKE)
