@@ -209,14 +209,16 @@ def tiny_slide_model(slide_folder: Path) -> object:
 def write_layout_model() -> Callable[..., Path]:
     """Return what writes an untrained model of layouts of 32 px: folder, encoder, flow, card."""
 
-    def write(folder: Path, encoder: bool = True, flow: bool = False, **card: object) -> Path:
+    def write(
+        folder: Path, encoder: bool = True, flows: tuple[str, ...] = (), seed: int = 6, **card: object
+    ) -> Path:
         import torch
 
         from napari_histosynth.layout.flow import build_flow
         from napari_histosynth.layout.network import build_encoder, build_generator
         from napari_histosynth.zoo import ModelCard, write_folder
 
-        torch.manual_seed(6)  # all three classes are in what it draws
+        torch.manual_seed(seed)  # with 6 all three classes are in what it draws
         shape = {
             "widths": [8, 8, 8, 8],
             "encoder": [8, 8, 8],
@@ -235,13 +237,14 @@ def write_layout_model() -> Callable[..., Path]:
             "architecture": shape,
             **card,
         }
-        networks = {"generator": build_generator(shape, 6)}
+        size = fields["latent_size"]
+        networks = {"generator": build_generator(shape, size)}
         if encoder:
-            networks["encoder"] = build_encoder(shape, 6)
-        if flow:
-            shape["flow"] = [8, 8]
-            networks["flow"] = build_flow(shape)
-            for one in networks["flow"].parameters():  # those that begin as 0, too
+            networks["encoder"] = build_encoder(shape, size)
+        for kind in flows:
+            shape[kind] = [8, 8]
+            networks[kind] = build_flow(shape, shape[kind])
+            for one in networks[kind].parameters():  # those that begin as 0, too
                 torch.nn.init.normal_(one, std=0.2)
         tensors = {
             f"{part}.{name}": value
@@ -266,8 +269,20 @@ def tiny_flow_model(
     """A model of layouts with a flow, "tiny-layout", untrained: fields of 32 px at 1.24 um."""
     from napari_histosynth.layout.model import load_layout_model
 
-    folder = write_layout_model(tmp_path_factory.mktemp("models"), flow=True)
+    folder = write_layout_model(tmp_path_factory.mktemp("models"), flows=("flow",))
     return load_layout_model(folder, device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def tiny_fine_model(
+    tmp_path_factory: pytest.TempPathFactory, write_layout_model: Callable[..., Path]
+) -> object:
+    """A model of layouts with two flows, untrained: fields of 32 px at 1.24 um, drawn at 64 px."""
+    from napari_histosynth.layout.model import load_layout_model
+
+    folder = tmp_path_factory.mktemp("models")
+    path = write_layout_model(folder, flows=("flow", "fine"), seed=28, latent_size=8)
+    return load_layout_model(path, device="cpu", precision="fp32")
 
 
 @pytest.fixture(scope="session")

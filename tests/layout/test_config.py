@@ -61,6 +61,17 @@ def test_a_shorter_run_has_the_same_parts(tmp_path: Path) -> None:
         ('scheme = "colon-2"', "", "without a scheme needs model.segmentation"),
         ('arrays = "arrays"', "", "either sources or arrays"),
         ('scheme = "colon-2"', 'scheme = "colon-2"\nsegmentation = 2', "for models without a scheme"),
+        ("[loop]", "[fine]\nsteps = 1\n[loop]", "begins with what flow has drawn"),
+        (
+            "[loop]",
+            "[flow]\nsteps = 1\nwidths = [4]\n[fine]\nsteps = 1\n[loop]",
+            "needs a model of more pixels",
+        ),
+        (
+            "[loop]",
+            "[flow]\nsteps = 1\nwidths = [4]\n[fine]\nsteps = 1\nwidths = [4]\n[loop]",
+            "even data.finer",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_sentence(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 SIDE = 90
 
 
-@pytest.fixture(params=["tiny_layout_model", "tiny_flow_model"])
+@pytest.fixture(params=["tiny_layout_model", "tiny_flow_model", "tiny_fine_model"])
 def model(request: pytest.FixtureRequest) -> LayoutModel:
-    """A model without, and one with a flow."""
+    """Models without, with one and with two flows."""
     found: LayoutModel = request.getfixturevalue(request.param)
     return found
 

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from napari_histosynth.core.errors import ModelError
 from napari_histosynth.layout import redraw
+from napari_histosynth.layout.finish import SMOOTH_UM
 from napari_histosynth.layout.model import load_layout_model
 from napari_histosynth.layout.redraw import (
     drawn_field,
     drawn_plane,
     field_noise,
+    finer_noise,
     in_blocks,
     plane_noise,
     plane_weights,
+    turned_by_quarters,
 )
 from napari_histosynth.layout.sampler import Sampler
 from napari_histosynth.layout.spread import Cells, lattice_shape, seeded_latents
@@ -56,6 +60,64 @@ def test_noise_of_a_plane_is_as_strong_everywhere_and_the_same_on_a_larger_canva
     small = lattice_shape((6, 7))
     fewer = Cells(seeded_latents(3, small, 128), np.zeros((*small, 0), np.float32))
     np.testing.assert_array_equal(plane_noise(fewer, (6, 7), 6, 64), made[:, :96, :112])
+
+
+def test_noise_of_half_the_pixels_is_white_and_that_of_the_latent() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.standard_normal((2, 128)).astype(np.float32)
+
+    def noise_of(latent: np.ndarray) -> np.ndarray:
+        return field_noise(latent, 6, 32)
+
+    made = finer_noise(one, noise_of)
+    assert made.shape == (6, 64, 64)
+    assert made.std() == pytest.approx(1, abs=0.03)
+    for shift in (1, 2):  # within a block, and from block to block
+        for a, b in (
+            (made[:, shift:], made[:, :-shift]),
+            (made[..., shift:], made[..., :-shift]),
+        ):
+            assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.03
+    near = finer_noise(one + 0.1 * other, noise_of)
+    assert np.corrcoef(near.ravel(), made.ravel())[0, 1] > 0.98
+    quarters = np.stack(turned_by_quarters(one))
+    np.testing.assert_allclose(quarters @ quarters.T, np.eye(4) * (one @ one), atol=1e-3)
+
+
+def test_a_second_flow_draws_twice_the_pixels(
+    tiny_fine_model: LayoutModel, tiny_flow_model: LayoutModel
+) -> None:
+    assert (tiny_fine_model.drawn_size, tiny_fine_model.drawn_um_per_px) == (64, 0.62)
+    assert (tiny_flow_model.drawn_size, tiny_flow_model.drawn_um_per_px) == (32, 1.24)
+    sampler = Sampler(tiny_fine_model)
+    layout = sampler.sample(5, grade="poorly", size_px=(64, 64), um_per_px=0.62)
+    image, labels = drawn_field(tiny_fine_model, layout.latent, layout.weights)
+    assert image.shape == (64, 64, 3)
+    assert labels.shape == (3, 64, 64)
+    smooth = gaussian_filter(labels, (0, *[SMOOTH_UM / 0.62] * 2), mode="nearest")
+    assert (layout.labels == smooth.argmax(0)).mean() > 0.8  # in place; specks apart
+    large = sampler.sample(5, mixture=np.eye(5)[None, [0, 4]], size_px=(90, 150))
+    np.testing.assert_array_equal(
+        sampler.sample(5, mixture=np.eye(5)[None, [0, 4]], size_px=(90, 150)).labels, large.labels
+    )
+    coarse = np.abs(labels - labels.reshape(3, 32, 2, 32, 2).mean((2, 4)).repeat(2, 1).repeat(2, 2)).mean()
+    assert coarse > 0.01  # it says something of each pixel
+
+
+def test_a_second_flow_leaves_no_trace_of_blocks(
+    tiny_fine_model: LayoutModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = (9, 7)
+    shape = lattice_shape(places)
+    weights = np.broadcast_to(tiny_fine_model.grade_weights("healthy"), (*shape, 5)).copy()
+    weights[:, 2:] = tiny_fine_model.grade_weights("poorly")
+    cells = Cells(seeded_latents(3, shape, 8), weights)
+    told: list[float] = []
+    image, labels = drawn_plane(tiny_fine_model, cells, places, told.append)
+    assert image.shape == (144, 112, 3)
+    assert told == sorted(told)
+    monkeypatch.setattr(redraw, "BLOCK", 40)
+    np.testing.assert_allclose(drawn_plane(tiny_fine_model, cells, places)[1], labels, atol=2e-2)
 
 
 def test_weights_of_grades_are_a_plane_only_where_they_change() -> None:
@@ -136,9 +198,18 @@ def test_blocks_leave_no_trace(tiny_flow_model: LayoutModel, monkeypatch: pytest
 def test_damaged_flows_are_refused(tmp_path: Path, write_layout_model: Callable[..., Path]) -> None:
     from safetensors.torch import load_file, save_file
 
-    folder = write_layout_model(tmp_path, flow=True)
+    folder = write_layout_model(tmp_path, flows=("flow",))
     tensors = load_file(folder / "weights.safetensors")
     del tensors["flow.enter.bias"]
     save_file(tensors, folder / "weights.safetensors")
     with pytest.raises(ModelError):
+        load_layout_model(folder, device="cpu")
+
+
+@pytest.mark.parametrize(("flows", "latent_size"), [(("fine",), 8), (("flow", "fine"), 6)])
+def test_a_second_flow_without_what_it_needs_is_refused(
+    tmp_path: Path, write_layout_model: Callable[..., Path], flows: tuple[str, ...], latent_size: int
+) -> None:
+    folder = write_layout_model(tmp_path, flows=flows, latent_size=latent_size)
+    with pytest.raises(ModelError, match="needs a first one and latents"):
         load_layout_model(folder, device="cpu")

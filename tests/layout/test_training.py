@@ -62,10 +62,16 @@ FLOW: dict[str, Mapping[str, Any]] = {
     "flow": {"steps": 4, "batch": 4, "widths": [4], "warp": 0.2},
     "loop": {"steps": 16},
 }
+FINE: dict[str, Mapping[str, Any]] = {
+    **FLOW,
+    "fine": {"steps": 4, "batch": 2, "widths": [4, 4], "warp": 0.1},
+    "data": {"finer": 2},
+    "loop": {"steps": 20},
+}
 
 
 @pytest.mark.parametrize(
-    ("changes", "stop", "end"), [({}, 3, 12), ({}, 7, 12), ({}, 11, 12), (FLOW, 14, 16)]
+    ("changes", "stop", "end"), [({}, 3, 12), ({}, 7, 12), ({}, 11, 12), (FLOW, 14, 16), (FINE, 18, 20)]
 )  # in each kind of phase
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(
     tmp_path: Path, changes: dict[str, Mapping[str, Any]], stop: int, end: int
@@ -120,6 +126,26 @@ def test_the_flow_learns_after_all_else_and_alone_and_ships(tmp_path: Path) -> N
     }
     assert "flow.leave.weight" in one.tensors_to_ship(fabric)
     one.sheet(tmp_path / "sheet.png", 13, fabric)
+    assert (tmp_path / "sheet.png").exists()
+
+
+def test_the_fine_flow_learns_last_at_twice_the_size_and_ships(tmp_path: Path) -> None:
+    one = training(configured(**FINE, loss={"rebuilding": 10.0}))  # its sheet asks the encoder
+    fabric = make_fabric(LoopSettings(20, device="cpu", threads=1))
+    before = weights(one)
+    batch = one.batch(16)
+    side = one.config.model.size
+    assert batch["pictures"].shape[-2:] == (2 * side, 2 * side)
+    losses = one.step(batch, 16, fabric)
+    after = weights(one)
+    assert losses["px"] == 2 * side
+    assert {n.split(".")[0] for n in after if not torch.equal(before[n], after[n])} == {
+        "fine",
+        "fine average",
+    }
+    assert "fine.leave.weight" in one.tensors_to_ship(fabric)
+    assert one.config.architecture()["fine"] == [4, 4]
+    one.sheet(tmp_path / "sheet.png", 17, fabric)
     assert (tmp_path / "sheet.png").exists()
 
 

@@ -128,7 +128,7 @@ def test_the_map_of_other_weights_is_refused_in_a_sentence(
     folder: Path, tmp_path: Path, write_layout_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_map(folder)
-    other = write_layout_model(tmp_path / "other", flow=True)
+    other = write_layout_model(tmp_path / "other", flows=("flow",))
     shutil.copy(folder / "atlas.safetensors", other)
     sampler = Sampler(load_layout_model(other, device="cpu"))
     monkeypatch.setattr(layoutwork, "load_sampler_cached", lambda name: sampler)

@@ -40,7 +40,10 @@ KNOWN_AS = {
 }
 
 
-PhaseKind = Literal["fade", "stable", "encoder", "flow"]
+#: What the length of latents is a multiple of, where their noise has twice the pixels a side.
+TURNS = 4
+
+PhaseKind = Literal["fade", "stable", "encoder", "flow", "fine"]
 
 
 def size_at(stage: int) -> int:
@@ -173,6 +176,16 @@ class FlowSection(Section):
     drop: float = Field(0.1, ge=0, le=1)  # share of the crops whose grade is not told
     warp: float = Field(0.0, ge=0, le=0.5)  # turning, scaling and bending of crops
     image: float = Field(0.5, ge=0)  # weight of image channels beside label channels
+    begin: float = Field(0.0, ge=0, lt=1)  # earliest time that is learned, 0 for nothing but noise
+
+
+class FineSection(FlowSection):
+    """Last of all: a second flow, at half the pixels' size, that begins with what the first has drawn."""
+
+    widths: tuple[int, ...] = (32, 64, 96)
+    batch: int = Field(8, gt=0)
+    shift: float = Field(1.0, gt=0)
+    begin: float = Field(0.15, ge=0, lt=1)
 
 
 class Phase(NamedTuple):
@@ -180,7 +193,7 @@ class Phase(NamedTuple):
 
     Attributes
     ----------
-    kind : {"fade", "stable", "encoder", "flow"}
+    kind : {"fade", "stable", "encoder", "flow", "fine"}
         What is done.
     stage : int
         The resolution, which :attr:`size` tells in px.
@@ -198,16 +211,16 @@ class Phase(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Pixels a side that the stage draws."""
-        return size_at(self.stage)
+        """Pixels a side that are drawn."""
+        return size_at(self.stage + (self.kind == "fine"))
 
 
 class LayoutConfig(Section):
-    """A whole run: model, data, losses, growth, optimizer, encoder, flow, loop, card.
+    """A whole run: model, data, losses, growth, optimizer, encoder, flows, loop, card.
 
-    ``growth`` has an entry for each stage, ``encoder.steps`` and ``flow.steps`` come after; a run of another
-    length than their sum (``histosynth train layout --steps``) has the same parts, each longer or shorter by
-    the ratio.
+    ``growth`` has an entry for each stage, ``encoder``, ``flow`` and ``fine`` come after; a run of another
+    length than the sum of their steps (``histosynth train layout --steps``) has the same parts, each longer
+    or shorter by the ratio.
     """
 
     model: LayoutModelSection
@@ -217,6 +230,7 @@ class LayoutConfig(Section):
     optimizer: LayoutOptimizerSection = LayoutOptimizerSection()
     encoder: EncoderSection = EncoderSection()
     flow: FlowSection = FlowSection()
+    fine: FineSection = FineSection()
     loop: LoopSection
     card: CardSection = CardSection()
 
@@ -241,14 +255,28 @@ class LayoutConfig(Section):
             raise ValueError("data.sources are RGB with labels of model.scheme; use data.arrays for others")
         if self.flow.steps and model.size < size_at(len(self.flow.widths)):
             raise ValueError(f"a flow of {len(self.flow.widths)} widths needs a model of more pixels")
+        if self.fine.steps:
+            if not self.flow.steps:
+                raise ValueError("fine begins with what flow has drawn; give flow.steps")
+            if model.size < size_at(len(self.fine.widths) - 1):
+                raise ValueError(f"fine, of {len(self.fine.widths)} widths, needs a model of more pixels")
+            if self.data.finer % 2:
+                raise ValueError("fine needs an even data.finer: it draws twice the model's pixels a side")
+            if model.latent_size % TURNS:
+                raise ValueError(f"fine needs a model.latent_size that is a multiple of {TURNS}")
         if not sum(one.fade + one.stable for one in self.growth):
             raise ValueError("growth has no steps")
         return self
 
     def architecture(self) -> dict[str, Any]:
         """Return what a model card says of all networks."""
-        flow = {"flow": list(self.flow.widths)} if self.flow.steps else {}
-        return self.model.architecture() | flow
+        flows = {kind: list(part.widths) for kind, part in self.flows.items() if part.steps}
+        return self.model.architecture() | flows
+
+    @property
+    def flows(self) -> dict[PhaseKind, FlowSection]:
+        """The parts that teach flows, by the kind of their phase, in order."""
+        return {"flow": self.flow, "fine": self.fine}
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -261,7 +289,7 @@ class LayoutConfig(Section):
             # nothing can be faded in at 4 px
             parts.append(("stable", stage, one.stable + (0 if stage else one.fade), batch))
         parts.append(("encoder", len(self.growth) - 1, self.encoder.steps, self.encoder.batch))
-        parts.append(("flow", len(self.growth) - 1, self.flow.steps, self.flow.batch))
+        parts += [(kind, len(self.growth) - 1, part.steps, part.batch) for kind, part in self.flows.items()]
         ends = [0, *accumulate(part[2] for part in parts)]
         at = [round(end * self.loop.steps / ends[-1]) for end in ends]
         return tuple(

@@ -179,9 +179,12 @@ class PairSampler:
         size = phase.size
         rng = np.random.default_rng((self.config.loop.seed, step))
         drawn = [self._draw(rng) for _ in range(phase.batch)]
-        crop = self._bent if phase.kind == "flow" and self.config.flow.warp else self._crop
+        flow = self.config.flows.get(phase.kind)
+        bend = flow.warp if flow else 0.0
         return {
-            "pictures": np.stack([crop(rng, pair, size) for pair in drawn]),
+            "pictures": np.stack(
+                [self._bent(rng, pair, size, bend) if bend else self._crop(rng, pair, size) for pair in drawn]
+            ),
             "grade": np.stack([self._weights(pair) for pair in drawn]),
         }
 
@@ -206,16 +209,16 @@ class PairSampler:
         maps = 2 * averaged(pair.maps[np.ix_(*part)], factor) - 1
         return _channels_first(turned(np.concatenate([image, maps], 2), turns, flip))
 
-    def _bent(self, rng: np.random.Generator, pair: Pair, size: int) -> npt.NDArray[np.float32]:
-        """Return a crop that is turned, scaled and bent, too, read from a picture that is reduced halfway."""
+    def _bent(self, rng: np.random.Generator, pair: Pair, size: int, bend: float) -> npt.NDArray[np.float32]:
+        """Return a crop that is turned, scaled and bent, too, read from a picture twice as fine or finer."""
         from napari_histosynth.layout.warp import warped
 
         factor = self.size // size
-        first = 2 if factor % 2 == 0 else 1
+        first = 2 if factor > 2 and factor % 2 == 0 else 1
         turns, flip = int(rng.integers(4)), bool(rng.integers(2))
         scale = draw_density(rng, self.config.data.jitter)
         planes = self._reduced(pair, first)
-        made = averaged(warped(rng, planes, self.size // first, self.config.flow.warp), factor // first)
+        made = averaged(warped(rng, planes, self.size // first, bend), factor // first)
         channels = pair.image.shape[2]
         image, maps = made[..., :channels], 2 * made[..., channels:] - 1
         if pair.image.dtype == np.uint8:
@@ -224,7 +227,9 @@ class PairSampler:
         return _channels_first(turned(np.concatenate([image, maps], 2), turns, flip))
 
     def _reduced(self, pair: Pair, factor: int) -> npt.NDArray[np.float32]:
-        """Return image and maps of a pair, averaged, (y, x, channels); it is kept for the next crop."""
+        """Return image and maps of a pair, averaged, (y, x, channels); what is smaller is kept for later."""
+        if factor == 1:
+            return np.concatenate([pair.image, pair.maps], 2).astype(np.float32)
         if id(pair) not in self._kept:
             height, width = (length // factor * factor for length in pair.maps.shape[:2])
             both = [averaged(part[:height, :width], factor) for part in (pair.image, pair.maps)]

@@ -32,6 +32,9 @@ START, ALIKE, FOUND = 0.01, 0.12, 0.3
 STEPS, JOINING = 12, 30
 #: How far beyond the direction of its grade it goes, and until which time, 0 to 1.
 GUIDANCE, GUIDED = 0.7, 0.3
+#: How much a second flow, at half the pixels' size, sees of what the first has drawn, its evaluations and how
+#: much denser they are where noise is strong.
+FINE_START, FINE_STEPS, FINE_SHIFT = 0.3, 6, 1.0
 
 _PATCH = 2  # pixels a side that are read at once
 _EMBEDDED = 128  # features of time and grade
@@ -170,11 +173,9 @@ def times_of(uniform: Tensor, shift: float) -> Tensor:
     return uniform / (uniform + shift * (1 - uniform))
 
 
-def build_flow(architecture: Mapping[str, Any]) -> Flow:
-    """Build the flow that a model card describes: ``channels``, ``flow`` (its widths), ``grades``."""
-    return Flow(
-        int(architecture["channels"]), tuple(architecture["flow"]), len(architecture.get("grades", ()))
-    )
+def build_flow(architecture: Mapping[str, Any], widths: Sequence[int]) -> Flow:
+    """Build a flow of some widths for the ``channels`` and ``grades`` of a model card."""
+    return Flow(int(architecture["channels"]), tuple(widths), len(architecture.get("grades", ())))
 
 
 def carried(
@@ -187,8 +188,7 @@ def carried(
     steps: int,
     shift: float = 3.0,
     guidance: float = 0.0,
-    known: Tensor | None = None,
-    free: Tensor | None = None,
+    held: tuple[Tensor, Tensor] | None = None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Tensor:
     """Draw anew what was begun.
@@ -210,9 +210,10 @@ def carried(
     guidance : float
         How far beyond the grade's direction, away from that of any grade, to go (Ho and Salimans 2022) while
         noise is strong, until the time :data:`GUIDED`; then glands are there and only outlines follow.
-    known, free : Tensor, optional
-        (n, channels, h, w) and bool of that shape: what is not free is held on the way from its noise to
-        what is known there, so that what is free joins it (as Lugmayr et al., CVPR 2022, repaint).
+    held : tuple of Tensor, optional
+        What is known, (n, channels, h, w), and what is free, bool of that shape: what is not is held on the
+        way from its noise to what is known there, so that what is free joins it (as Lugmayr et al., CVPR
+        2022, repaint).
     progress : callable
         Told the share that is done; what it raises ends the work.
     """
@@ -227,6 +228,54 @@ def carried(
         if guidance and grade is not None and now < GUIDED:
             way = torch.lerp(flow(x, time, None), way, 1 + guidance)
         x = x + (after - now) * way
-        if known is not None and free is not None:
+        if held is not None:
+            known, free = held
             x = torch.where(free, x, torch.lerp(noise, known, after))
     return x
+
+
+def carried_on(
+    fine: Direction,
+    drawn: Tensor,
+    noise: Tensor,
+    grade: Tensor | None = None,
+    *,
+    held: tuple[Tensor, Tensor] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Tensor:
+    """Draw anew, at half the pixels' size, what a first flow has drawn.
+
+    Parameters
+    ----------
+    fine : callable
+        The second flow.
+    drawn : Tensor
+        (n, channels, h, w), what the first has drawn.
+    noise : Tensor
+        (n, channels, 2 h, 2 w), N(0, I).
+    grade : Tensor, optional
+        (n, grades) or (n, grades, h, w).
+    held : tuple of Tensor, optional
+        (n, channels, 2 h, 2 w) each, as :func:`carried` takes them.
+    progress : callable
+        As there.
+
+    Returns
+    -------
+    Tensor
+        (n, channels, 2 h, 2 w).
+    """
+    begun = F.interpolate(drawn, scale_factor=2, mode="bilinear", align_corners=False)
+    if grade is not None and grade.ndim == 4:
+        grade = F.interpolate(grade, scale_factor=2, mode="nearest")
+    return carried(
+        fine,
+        begun,
+        noise,
+        grade,
+        start=FINE_START,
+        steps=FINE_STEPS,
+        shift=FINE_SHIFT,
+        held=held,
+        progress=progress,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.core.tissue import TissueScheme
 from napari_histosynth.latent.owner import Owner
+from napari_histosynth.layout.config import TURNS
 from napari_histosynth.layout.flow import Flow, build_flow
 from napari_histosynth.layout.network import (
     BASE,
@@ -52,6 +53,8 @@ class LayoutModel:
         Finds the latent of H&E with labels; fp32.
     flow : Flow or None
         Draws anew what the generator lays out (``layout.redraw``); fp32.
+    fine : Flow or None
+        Draws anew, at half the pixels' size, what that has drawn; fp32.
     scheme : TissueScheme
         Classes of the label maps.
     device : torch.device
@@ -66,6 +69,7 @@ class LayoutModel:
     generator: Generator
     encoder: Encoder | None
     flow: Flow | None
+    fine: Flow | None
     scheme: TissueScheme
     device: torch.device
     dtype: torch.dtype
@@ -107,8 +111,23 @@ class LayoutModel:
         return int(self.generator.size)
 
     @property
+    def fineness(self) -> int:
+        """Pixels a side of what is drawn in the end for one of the generator's: 2 with a fine flow."""
+        return 1 if self.fine is None else 2
+
+    @property
+    def drawn_size(self) -> int:
+        """Pixels a side of a field as it is drawn in the end."""
+        return self.size * self.fineness
+
+    @property
+    def drawn_um_per_px(self) -> float:
+        """Micrometers a pixel of what is drawn in the end."""
+        return self.um_per_px / self.fineness
+
+    @property
     def cell(self) -> int:
-        """Pixels a side that one place of a base becomes."""
+        """Pixels a side of the generator's that one place of a base becomes."""
         return self.size // BASE
 
     @property
@@ -341,18 +360,34 @@ def load_layout_model(
     generator = _network(build_generator, card, select(tensors, "generator."), folder.where)
     read = select(tensors, "encoder.")
     encoder = _network(build_encoder, card, read, folder.where) if read else None
-    read = select(tensors, "flow.")
-    flow = _network(lambda of, _size: build_flow(of), card, read, folder.where) if read else None
+    flow, fine = (_flow(kind, card, tensors, folder.where, where) for kind in ("flow", "fine"))
+    if fine is not None and (flow is None or card.latent_size % TURNS):
+        raise ModelError(
+            f"{folder.where} has a fine flow, which needs a first one and latents of a multiple of {TURNS} "
+            "numbers; train it anew."
+        )
     return LayoutModel(
         card,
         generator.to(where, dtype),
         None if encoder is None else encoder.to(where),
-        None if flow is None else flow.to(where, memory_format=torch.channels_last),
+        flow,
+        fine,
         scheme,
         where,
         dtype,
         grades,
     )
+
+
+def _flow(
+    kind: str, card: ModelCard, tensors: dict[str, Any], where: str, device: torch.device
+) -> Flow | None:
+    """Build a flow of a card, None where it has none."""
+    read = select(tensors, f"{kind}.")
+    if not read:
+        return None
+    flow = _network(lambda of, _size: build_flow(of, of[kind]), card, read, where)
+    return cast(Flow, flow.to(device, memory_format=torch.channels_last))
 
 
 def _network(build: Any, card: ModelCard, tensors: dict[str, Any], where: str) -> Any:

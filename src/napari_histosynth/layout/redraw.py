@@ -9,7 +9,8 @@ fixed direction of that pixel. Of a lattice of latents it is blended as the feat
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.layout.flow import GUIDANCE, JOINING, START, STEPS, carried
+from napari_histosynth.layout.flow import GUIDANCE, JOINING, START, STEPS, carried, carried_on
 from napari_histosynth.layout.grading import laid_over
 from napari_histosynth.layout.network import BASE
 from napari_histosynth.layout.reading import apart, channels_of
@@ -34,6 +35,7 @@ Progress = Callable[[float], None]
 #: Pixels a side of a plane that the flow draws at once, without what it looks at beyond.
 BLOCK = 768
 
+_FIRST = 0.35  # share of the work that is the first flow's where there are two
 _DIRECTIONS = 0x1A73  # stream of the noise that directions are
 
 
@@ -54,15 +56,16 @@ def drawn_field(
     Returns
     -------
     image : ndarray
-        uint8 (size, size, 3), H&E.
+        uint8 (s, s, 3), H&E, s that of :attr:`LayoutModel.drawn_size`.
     labels : ndarray
-        float32 (k, size, size), how much there is of each class, about -1 to 1.
+        float32 (k, s, s), how much there is of each class, about -1 to 1.
     """
     images, amounts = model.draw(latent[None], weights[None])
-    if model.flow is None:
-        return images[0], amounts[0]
-    noise = field_noise(latent, len(amounts[0]) + 3, model.size)
-    return _redrawn(model, images[0], amounts[0], noise, weights, kept, lambda share: None)
+
+    def noise_of(latents: Floats) -> Floats:
+        return field_noise(latents, len(amounts[0]) + 3, model.size)
+
+    return _redrawn(model, images[0], amounts[0], latent, noise_of, weights, kept)
 
 
 def drawn_plane(
@@ -85,18 +88,20 @@ def drawn_plane(
     Returns
     -------
     image : ndarray
-        uint8 (y, x, 3).
+        uint8 (y, x, 3), at :attr:`LayoutModel.drawn_um_per_px`, as are ``known`` and the labels.
     labels : ndarray
         float32 (k, y, x).
     """
     if model.flow is None:
         return draw_plane(model, cells, places, progress)
     image, labels = draw_plane(model, cells, places, lambda done: progress(0.1 * done))
-    noise = plane_noise(cells, places, len(labels) + 3, model.size)
+
+    def noise_of(latents: Floats) -> Floats:
+        return plane_noise(replace(cells, latents=latents), places, len(labels) + 3, model.size)
+
     grades = plane_weights(cells, places, model.cell)
-    return _redrawn(
-        model, image, labels, noise, grades, cells.kept, lambda done: progress(0.1 + 0.9 * done), known
-    )
+    done = partial(_part, progress, 0.1, 1.0)
+    return _redrawn(model, image, labels, cells.latents, noise_of, grades, cells.kept, done, known)
 
 
 def field_noise(latent: Floats, channels: int, size: int) -> Floats:
@@ -138,6 +143,39 @@ def plane_noise(cells: Cells, places: tuple[int, int], channels: int, size: int)
     return np.asarray(made / np.sqrt(power), np.float32)
 
 
+def finer_noise(latents: Floats, noise_of: Callable[[Floats], Floats]) -> Floats:
+    """Return noise of twice as many pixels a side that latents stand for.
+
+    Each of the four pixels in the place of one has the noise of the same latents, turned by a quarter: at
+    right angles to one another, so that their noise is independent.
+
+    Parameters
+    ----------
+    latents : ndarray
+        float32 (..., d), d a multiple of 4.
+    noise_of : callable
+        Makes noise, float32 (channels, y, x), of such latents.
+
+    Returns
+    -------
+    ndarray
+        float32 (channels, 2 y, 2 x).
+    """
+    quarters = [noise_of(one) for one in turned_by_quarters(latents)]
+    channels, height, width = quarters[0].shape
+    made = np.empty((channels, 2 * height, 2 * width), np.float32)
+    for number, (row, column) in enumerate(np.ndindex(2, 2)):
+        made[:, row::2, column::2] = quarters[number]
+    return made
+
+
+def turned_by_quarters(latents: Floats) -> list[Floats]:
+    """Return latents, (..., d), themselves and turned three ways, all at right angles: as quaternions are."""
+    a, b, c, d = np.moveaxis(latents.reshape(*latents.shape[:-1], -1, 4), -1, 0)
+    turns = ((a, b, c, d), (-b, a, -d, c), (-c, d, a, -b), (-d, -c, b, a))
+    return [np.stack(parts, -1).reshape(latents.shape) for parts in turns]
+
+
 def plane_weights(cells: Cells, places: tuple[int, int], side: int) -> Floats:
     """Return the weights of the grades over a canvas: float32 (g,) where all are alike, else (g, y, x)."""
     first = cells.weights[0, 0]
@@ -165,38 +203,66 @@ def _redrawn(
     model: LayoutModel,
     image: npt.NDArray[np.uint8],
     labels: Floats,
-    noise: Floats,
+    latents: Floats,
+    noise_of: Callable[[Floats], Floats],
     grades: Floats,
     kept: float,
-    progress: Progress,
+    progress: Progress = lambda share: None,
     known: tuple[Floats, npt.NDArray[np.bool_]] | None = None,
 ) -> tuple[npt.NDArray[np.uint8], Floats]:
-    """Draw anew what was laid out."""
-    flow, device = model.flow, model.device
-    assert flow is not None
-    held = free_pixels = None
-    if known is not None:
-        amounts, free = known
-        of_image = np.zeros((3, *free.shape), np.float32)  # which is not known anywhere
-        everywhere = np.concatenate([np.ones(of_image.shape, bool), np.broadcast_to(free, amounts.shape)])
-        held = torch.from_numpy(np.concatenate([of_image, amounts]))[None].to(device)
-        free_pixels = torch.from_numpy(everywhere)[None].to(device)
-    begun = channels_of(image, labels)
-    given = torch.from_numpy(np.ascontiguousarray(grades))[None].to(device) if len(grades) else None
+    """Draw anew what was laid out, with all flows that there are; ``noise_of`` makes noise of latents."""
+    if model.flow is None:
+        return image, labels
+    begun = torch.from_numpy(channels_of(image, labels))[None].to(model.device)
+    given = torch.from_numpy(np.ascontiguousarray(grades))[None].to(model.device) if len(grades) else None
+    first = 1.0 if model.fine is None else _FIRST
+    joins = known is not None
     with torch.inference_mode():
         made = carried(
-            in_blocks(flow, BLOCK),
-            torch.from_numpy(begun)[None].to(device),
-            torch.from_numpy(noise)[None].to(device),
+            in_blocks(model.flow, BLOCK),
+            begun,
+            torch.from_numpy(noise_of(latents))[None].to(model.device),
             given,
             start=kept,
-            steps=STEPS if known is None else JOINING,
-            guidance=GUIDANCE if known is None else 0.0,
-            progress=progress,
-            known=held,
-            free=free_pixels,
+            steps=JOINING if joins else STEPS,
+            guidance=0.0 if joins else GUIDANCE,
+            progress=partial(_part, progress, 0.0, first),
+            held=_held(known if known is None or model.fine is None else _halved(*known), model.device),
         )
+        if model.fine is not None:
+            made = carried_on(
+                in_blocks(model.fine, BLOCK),
+                made,
+                torch.from_numpy(finer_noise(latents, noise_of))[None].to(model.device),
+                given,
+                progress=partial(_part, progress, first, 1.0),
+                held=_held(known, model.device),
+            )
     return apart(made[0].float().cpu().numpy())
+
+
+def _part(progress: Progress, begin: float, end: float, done: float) -> None:
+    progress(begin + (end - begin) * done)
+
+
+def _halved(amounts: Floats, free: npt.NDArray[np.bool_]) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return what is known in pixels twice as large, of which those are free that are so in part."""
+    k, y, x = amounts.shape
+    blocks = np.asarray(free.reshape(y // 2, 2, x // 2, 2).any((1, 3)))
+    return np.asarray(amounts.reshape(k, y // 2, 2, x // 2, 2).mean((2, 4)), np.float32), blocks
+
+
+def _held(
+    known: tuple[Floats, npt.NDArray[np.bool_]] | None, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Return what a flow has to hold, and where it has not, as channels: no image is known anywhere."""
+    if known is None:
+        return None
+    amounts, free = known
+    of_image = np.zeros((3, *free.shape), np.float32)
+    everywhere = np.concatenate([np.ones(of_image.shape, bool), np.broadcast_to(free, amounts.shape)])
+    held = torch.from_numpy(np.concatenate([of_image, amounts]))[None]
+    return held.to(device), torch.from_numpy(everywhere)[None].to(device)
 
 
 def in_blocks(

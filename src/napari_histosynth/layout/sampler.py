@@ -296,21 +296,22 @@ class Sampler:
         _check_size(labels.shape, um_per_px, least=1)
         if model.flow is None:
             raise ModelError(f"{model.name!r} has no flow to join tissue to what is around it with.")
-        factor = model.um_per_px / um_per_px  # pixels here for one of the model
+        factor = model.drawn_um_per_px / um_per_px  # pixels here for one of the model
         height, width = labels.shape
-        places = math.ceil(height / factor / model.cell), math.ceil(width / factor / model.cell)
+        cell = model.cell * model.fineness
+        places = math.ceil(height / factor / cell), math.ceil(width / factor / cell)
         shape = lattice_shape(places)
         cells = Cells(
             seeded_latents(seed, shape, model.latent_size),
             laid_over(weights, shape),
         )
-        drawn = Window(0, places[0] * model.cell, 0, places[1] * model.cell)
+        drawn = Window(0, places[0] * model.cell, 0, places[1] * model.cell).refine(model.fineness)
         one_hot = np.arange(model.scheme.n_classes)[:, None, None] == labels
         planes = np.concatenate([one_hot, inside[None]]).astype(np.float32)
         seen = resampled(planes, drawn, factor, (0.0, 0.0), max(0.5 * factor, 1e-3))
         known = 2 * seen[:-1] - 1, seen[-1] > 0.05
         image, amounts = drawn_plane(model, cells, places, lambda done: progress(0.9 * done), known)
-        made, _ = finished(image, amounts, model.scheme, model.um_per_px, (height, width), um_per_px)
+        made, _ = finished(image, amounts, model.scheme, model.drawn_um_per_px, (height, width), um_per_px)
         progress(1.0)
         return made
 
@@ -401,15 +402,15 @@ class Sampler:
         start = (0.0, 0.0)
         if places is None:
             image, labels = drawn_field(model, cells.latents[0, 0], cells.weights[0, 0], cells.kept)
-            factor = um_per_px / model.um_per_px
-            start = (model.size - size_px[0] * factor) / 2, (model.size - size_px[1] * factor) / 2
+            factor = um_per_px / model.drawn_um_per_px
+            start = (model.drawn_size - size_px[0] * factor) / 2, (model.drawn_size - size_px[1] * factor) / 2
         else:
             image, labels = drawn_plane(model, cells, places, lambda done: progress(0.6 * done))
         made, picture = finished(
             image,
             labels,
             model.scheme,
-            model.um_per_px,
+            model.drawn_um_per_px,
             size_px,
             um_per_px,
             start,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from napari_histosynth.layout.flow import GUIDANCE, START, STEPS, carried
-from napari_histosynth.layout.redraw import field_noise
+from napari_histosynth.layout.flow import GUIDANCE, START, STEPS, carried, carried_on
+from napari_histosynth.layout.redraw import field_noise, finer_noise
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,16 +43,25 @@ def grades_sheet(
         weights = torch.eye(grades, device=device)[grade].expand(_SEEDS, -1)
         with torch.no_grad():
             rows.append(draw(latents, weights if config.model.grades else None))
-    real = torch.from_numpy(shown.batch(phase.start)["pictures"][:_SEEDS]).to(device)
+    batches = [shown.batch(phase.start + number)["pictures"] for number in range(-(-_SEEDS // phase.batch))]
+    real = torch.from_numpy(np.concatenate(batches)[:_SEEDS]).to(device)
     save_image(path, np.vstack([_row(pictures, config) for pictures in [*rows, real]]))
 
 
-def drawn_anew(generator: Generator, flow: Flow, latents: Tensor, given: Tensor | None) -> Tensor:
-    """Draw layouts, (n, channels, size, size), as a model with a flow draws new tissue."""
+def drawn_anew(generator: Generator, flows: Sequence[Flow], latents: Tensor, given: Tensor | None) -> Tensor:
+    """Draw layouts, (n, channels, size, size), as a model with one flow or two draws new tissue."""
     begun = generator(latents, given)
-    each = [field_noise(z, generator.channels, generator.size) for z in latents.cpu().numpy()]
-    noise = torch.from_numpy(np.stack(each)).to(latents.device)
-    return carried(flow, begun, noise, given, start=START, steps=STEPS, guidance=GUIDANCE)
+
+    def noise_of(one: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return field_noise(one, generator.channels, generator.size)
+
+    def noises(make: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> Tensor:
+        return torch.from_numpy(np.stack([make(z) for z in latents.cpu().numpy()])).to(latents.device)
+
+    made = carried(flows[0], begun, noises(noise_of), given, start=START, steps=STEPS, guidance=GUIDANCE)
+    for fine in flows[1:]:
+        made = carried_on(fine, made, noises(lambda z: finer_noise(z, noise_of)), given)
+    return made
 
 
 def encoder_sheet(

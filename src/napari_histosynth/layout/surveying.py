@@ -189,6 +189,6 @@ class LayoutArtist:
         model = self.model
         z, weights = split_style(model, latent)
         image, amounts = drawn_field(model, z, weights, ALIKE)
-        scale = model.um_per_px * model.size / SIDE
-        labels, _ = finished(image, amounts, model.scheme, model.um_per_px, (SIDE, SIDE), scale)
+        scale = model.drawn_um_per_px * model.drawn_size / SIDE
+        labels, _ = finished(image, amounts, model.scheme, model.drawn_um_per_px, (SIDE, SIDE), scale)
         return model.scheme.encode(labels)

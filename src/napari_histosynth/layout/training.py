@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.training import decayed, update_average
-from napari_histosynth.layout.flow import build_flow, noisy, times_of
+from napari_histosynth.layout.flow import Flow, build_flow, noisy, times_of
 from napari_histosynth.layout.network import (
     Discriminator,
     EqualConv,
@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from napari_histosynth.layout.network import Generator
 
 
-_SAID = {"fade": "fading in", "stable": "stable", "encoder": "the encoder", "flow": "the flow"}
+_SAID = {
+    "fade": "fading in",
+    "stable": "stable",
+    "encoder": "the encoder",
+    "flow": "the flow",
+    "fine": "the fine flow",
+}
 
 #: Batches of real pairs that tell where grades lie: for a sheet, and for a model.
 _SHOWN_BATCHES, _PLACED_BATCHES = 12, 80
@@ -87,11 +93,12 @@ class LayoutTraining:
             ),
             "encoder": torch.optim.Adam(self.encoder.parameters(), config.encoder.learning_rate, (0.9, 0.99)),
         }
-        if config.flow.steps:
-            flow = build_flow(architecture)
-            self._flow_average = copy.deepcopy(flow).requires_grad_(False)
-            self.networks |= {"flow": flow, "flow average": self._flow_average}
-            self.optimizers["flow"] = torch.optim.Adam(flow.parameters(), config.flow.learning_rate)
+        for kind, part in config.flows.items():
+            if part.steps:
+                flow = build_flow(architecture, architecture[kind])
+                average = copy.deepcopy(flow).requires_grad_(False)
+                self.networks |= {kind: flow, f"{kind} average": average}
+                self.optimizers[kind] = torch.optim.Adam(flow.parameters(), part.learning_rate)
         self._said = ""
         self._penalty = 0.0
 
@@ -108,7 +115,7 @@ class LayoutTraining:
             losses = self._step_encoder(grade, step - phase.start, phase, fabric)
         else:
             real = torch.from_numpy(batch["pictures"]).to(fabric.device)
-            if phase.kind == "flow":
+            if phase.kind in self.config.flows:
                 losses = self._step_flow(real, grade, step - phase.start, phase, fabric)
             else:
                 losses = self._step_game(real, grade, step, phase, fabric)
@@ -121,13 +128,15 @@ class LayoutTraining:
         phase = self.config.phase_at(max(step - 1, 0))
         average = copy.deepcopy(self.average).eval()
         if self.config.loss.rebuilding:
-            self._place(average, phase, _SHOWN_BATCHES)
+            # a fine flow's crops are larger than what the encoder reads
+            self._place(average, self._last_game if phase.kind == "fine" else phase, _SHOWN_BATCHES)
         if phase.kind == "encoder":
             encoder = copy.deepcopy(self.encoder).eval()
             encoder_sheet(path, self.config, average, encoder, self.shown, step, fabric.device)
             return
-        if phase.kind == "flow":
-            draw = partial(drawn_anew, average, self._flow_average)
+        if phase.kind in self.config.flows:
+            kinds = ("flow",) if phase.kind == "flow" else ("flow", "fine")
+            draw = partial(drawn_anew, average, [self._average_of(kind) for kind in kinds])
         else:
             draw = partial(average, stage=phase.stage, fade=_fade(phase, max(step - 1, 0)))
         grades_sheet(path, self.config, draw, phase, self.shown, fabric.device)
@@ -136,14 +145,19 @@ class LayoutTraining:
         """Return the averaged generator and the encoder under their names in a model folder."""
         average = copy.deepcopy(self.average).eval()
         if self.config.loss.rebuilding:
-            last = [phase for phase in self.config.phases if phase.kind in ("fade", "stable")][-1]
-            self._place(average, last, _PLACED_BATCHES)
+            self._place(average, self._last_game, _PLACED_BATCHES)
         tensors = {f"generator.{name}": value for name, value in average.state_dict().items()}
         tensors |= {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
-        if self.config.flow.steps:
-            flow = self._flow_average.state_dict()
-            tensors |= {f"flow.{name}": value for name, value in flow.items()}
+        for kind, part in self.config.flows.items():
+            if part.steps:
+                flow = self._average_of(kind).state_dict()
+                tensors |= {f"{kind}.{name}": value for name, value in flow.items()}
         return tensors
+
+    def _average_of(self, kind: str) -> Flow:
+        flow = self.networks[f"{kind} average"]
+        assert isinstance(flow, Flow)
+        return flow
 
     def _begin_as_real(self) -> None:
         """Let the generator begin with colors, and with as much variety of them, as real pictures have.
@@ -274,14 +288,14 @@ class LayoutTraining:
     def _step_flow(
         self, real: Tensor, grade: Tensor, since: int, phase: Phase, fabric: Fabric
     ) -> dict[str, float]:
-        """Teach the flow the way from noise to real pairs (rectified flow), at one time for each of them."""
-        config, count = self.config.flow, len(real)
-        flow, optimizer = self.networks["flow"], self.optimizers["flow"]
+        """Teach a flow the way from noise to real pairs (rectified flow), at one time for each of them."""
+        config, count = self.config.flows[phase.kind], len(real)
+        flow, optimizer = self.networks[phase.kind], self.optimizers[phase.kind]
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * decayed(since, phase.stop - phase.start)
         # spread evenly over the batch, so that no batch is of one time
         uniform = (torch.arange(count, device=real.device) + torch.rand(1, device=real.device)) / count
-        time = times_of(uniform, config.shift)
+        time = config.begin + (1 - config.begin) * times_of(uniform, config.shift)
         noise = torch.randn_like(real)
         told = grade * (torch.rand(count, 1, device=real.device) >= config.drop)
         with fabric.autocast():
@@ -291,8 +305,12 @@ class LayoutTraining:
         loss = apart[:, image:].mean() if apart.shape[1] > image else apart.new_zeros(())
         loss = loss + config.image * apart[:, :image].mean()
         _descend(optimizer, loss, most=1.0)
-        update_average(self._flow_average, flow, since, config.average)
+        update_average(self._average_of(phase.kind), flow, since, config.average)
         return {"flow": float(loss.detach())}
+
+    @property
+    def _last_game(self) -> Phase:
+        return [phase for phase in self.config.phases if phase.kind in ("fade", "stable")][-1]
 
     def _stage_start(self, stage: int) -> int:
         return min(phase.start for phase in self.config.phases if phase.stage == stage)
