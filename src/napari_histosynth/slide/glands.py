@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 #: Version of the rule; 0 stands for none. Another one makes other pixels, and stores say which it was.
-GLANDS = 1
+GLANDS = 2
 #: Levels that glands are laid into; lengths are units of 8 um, pixels of the second.
 LAID, _UNIT_LEVEL = (6, 4), 4
 #: Pixels of the parent around a tile that are looked at.
@@ -113,9 +113,9 @@ def lay_glands(
         light = light[inner] + _enlarged(lost, 1)
         strength = strength[inner]
     else:
-        laid_mean = np.maximum(_mean_around(factor * strength, rim), np.float32(0.01))
-        held = np.asarray(_mean_around(strength, rim) / laid_mean, np.float32)
-        light, strength = _light(_enlarged(even, RIM) * factor[inner] * held), strength[inner]
+        density = _enlarged(even, RIM)
+        held = _held(factor, strength, density, rim)
+        light, strength = _light(density * factor[inner] * held), strength[inner]
     kept = np.float32(_KEPT[0]) + np.float32(_KEPT[1] - _KEPT[0]) * shares[TUMOR][inner][..., None]
     kept += (np.float32(_KEPT[2]) - kept) * within
     light += kept * (drawn - _enlarged(parent.astype(np.float32), RIM))
@@ -124,6 +124,29 @@ def lay_glands(
         change -= np.repeat(np.repeat(_mean_of_blocks(change), STEP, 0), STEP, 1)
     laid: Pixels = np.clip(np.rint(drawn + change), 0, 255).astype(np.uint8)
     return laid
+
+
+def _held(factor: Plane, strength: Plane, density: Plane, radius: int) -> Plane:
+    """Return what densities are multiplied by, so that the light which passes keeps its mean over a square.
+
+    Densities that vary let more light pass than their mean does: to the second order by half their variance.
+
+    Parameters
+    ----------
+    factor, strength : ndarray
+        float32 (y, x, 3) and (y, x, 1): what densities are multiplied by already, and how much of it is laid.
+    density : ndarray
+        float32 (y - 2 radius, x - 2 radius, 3), natural, of the tissue around.
+    radius : int
+        Half the side of the square.
+    """
+    least = np.float32(0.01)
+    laid = np.maximum(_mean_around(strength, radius), least)
+    mean = np.maximum(_mean_around(factor * strength, radius) / laid, least)
+    spread = np.maximum(_mean_around(factor * factor * strength, radius) / laid - mean * mean, 0)
+    # 1 = held * mean - held ** 2 * density * spread / 2
+    root = np.sqrt(np.maximum(mean * mean - 2 * density * spread, 0))
+    return np.asarray(2 / (mean + root), np.float32)
 
 
 def gland_density(
