@@ -33,12 +33,17 @@ def open_canvas(model: str, ten_classes: str, side: int, seed: int) -> tuple[Any
     return viewer, paint
 
 
-def keep(viewer: Any, path: Path, docks: Iterable[Any]) -> None:
-    """Write what the window shows, and close it."""
+def take(viewer: Any, path: Path) -> None:
+    """Write what the window shows."""
     spin(1)
     path.parent.mkdir(parents=True, exist_ok=True)
     viewer.screenshot(str(path), canvas_only=False, flash=False)
     print(f"wrote {path}")
+
+
+def keep(viewer: Any, path: Path, docks: Iterable[Any]) -> None:
+    """Write what the window shows, and close it."""
+    take(viewer, path)
     for dock in docks:
         dock.shut_down()
     viewer.close()

@@ -1,22 +1,26 @@
-"""Take the picture of the dock "New tissue" that the documentation shows.
+"""Take the pictures of the dock "New tissue" that the documentation shows.
 
 Run it where there is a display, real or virtual, with a model of layouts::
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_layout_picture.py
 
 It lets nine layouts be drawn, makes two of them the ends of the way by the keys A and B, puts a third on the
-canvas with a click, drags the slider, and writes ``docs/images/layout-window.png``.
+canvas with a click, drags the slider, and writes ``docs/images/layout-window.png``. Then it unfolds the map
+of layouts, clicks on one of its pictures of the grade of B, and writes ``docs/images/layout-map.png``.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from dockpicture import keep, open_canvas
+from dockpicture import keep, open_canvas, take
 from hands import Hands, drag, spin, wait_for
+from make_map_pictures import points_of
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QPushButton, QWidget
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -31,6 +35,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="pixels of the canvas")
     parser.add_argument("--share", type=float, default=0.6, help="where the slider is let go")
     parser.add_argument("--output", type=Path, default=IMAGES / "layout-window.png")
+    parser.add_argument("--map-output", type=Path, default=IMAGES / "layout-map.png")
     args = parser.parse_args()
     from napari_histosynth.ui.layout import LayoutDock
 
@@ -58,7 +63,23 @@ def main() -> None:
     wait_for(lambda: not dock.way.is_busy and not paint.painter.is_drawing, 300)
     viewer.reset_view()
     dock._area.verticalScrollBar().setValue(0)
-    keep(viewer, args.output, (dock, paint))
+    take(viewer, args.output)
+    click_on_map(hands, dock, args.second)
+    wait_for(lambda: not dock.desk.putter.is_busy and not paint.painter.is_drawing, 300)
+    keep(viewer, args.map_output, (dock, paint))
+
+
+def click_on_map(hands: Hands, dock: Any, grade: str) -> None:
+    """Unfold the map of layouts and click on the picture in the middle of a grade."""
+    fold = dock.findChild(QWidget, "fold-layout-map")
+    hands.click(fold.findChild(QPushButton))
+    wait_for(lambda: dock.map.is_there, 60)
+    dock._area.ensureWidgetVisible(dock.map)
+    spin(0.5)
+    atlas, surface = dock.map._read.atlas, dock.map.map
+    (number,) = points_of(atlas, grade, 1)
+    hands.click(surface, surface.position_of(atlas.places()[number]).toPoint())
+    wait_for(lambda: not dock.desk.job.is_busy, 120)
 
 
 if __name__ == "__main__":
