@@ -28,7 +28,7 @@ from napari_histosynth.slide.unets import build_scheduler
 pytest.importorskip("diffusers")
 
 CPU = torch.device("cpu")
-SMALL = {"widths": (8, 8), "layers": 1, "context": 4}
+SMALL = {"widths": (8, 8), "layers": 1, "context": 4, "detail": 5}
 
 
 def told(window: Window, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +61,7 @@ def test_the_network_is_compact_and_attends_in_the_middle_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [SMALL, {"widths": (8, 16, 24), "layers": 2, "context": 3, "parent": False}]
+    "changes", [SMALL, {"widths": (8, 16, 24), "layers": 2, "context": 3, "parent": False, "detail": 7}]
 )
 def test_weights_tell_their_architecture(changes: dict[str, object]) -> None:
     with torch.device("meta"):

@@ -3,13 +3,15 @@
 As URCDM's cascade it starts from noise and sees the magnification before, enlarged and in a wider view, and
 is taught the velocity. Unlike it, it is one network for all magnifications, as its authors wish for; it is
 told the level and the layout; it draws what a tile has beyond its enlarged parent; and it works on 4 x 4
-pixels at once, on the lattice of the parent, so that one evaluation is cheap and a few make a tile.
+pixels at once, on the lattice of the parent, so that one evaluation is cheap and a few make a tile. A few
+narrow convolutions alone see single pixels: without them noise stays in what is drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,6 +47,7 @@ MARGIN = RIM * STEP
 NOISE_STREAM = 0xD1FF000
 
 _BLOCK = STEP * STEP * 3  # numbers of 4 x 4 pixels
+_TOLD = 8  # numbers that the U-Net tells of each pixel, beside its velocity
 _RINGS = (1, 2, 2, 3)  # dilations of the convolutions that look at the wider view: RIM / STEP together
 
 
@@ -62,6 +65,8 @@ class DiffusionUNet(nn.Module):
     parent : bool
         Whether it sees the parent. One that does not draws from the layout alone, and can take the place of
         the sketch.
+    detail : int
+        Channels of the convolutions that see single pixels.
     """
 
     spread: Tensor
@@ -72,6 +77,7 @@ class DiffusionUNet(nn.Module):
         layers: int = 1,
         context: int = 24,
         parent: bool = True,
+        detail: int = 24,
     ) -> None:
         super().__init__()
         self.sees_parent = parent
@@ -83,7 +89,7 @@ class DiffusionUNet(nn.Module):
         self.view = nn.Sequential(*rings)
         self.unet = build_unet(
             2 * _BLOCK + 1 + told + context,
-            _BLOCK,
+            _BLOCK + _TOLD * STEP * STEP,
             widths,
             [layers] * len(widths),
             [False] * len(widths),  # attention in the middle only
@@ -91,6 +97,13 @@ class DiffusionUNet(nn.Module):
             classes=STEPS,
             head=32,
         )
+        seen = (_TOLD + 6, detail, detail)
+        pixels: list[nn.Module] = []
+        for before, after in pairwise(seen):
+            pixels += [nn.Conv2d(before, after, 3, padding=1), nn.SiLU()]
+        last = nn.Conv2d(detail, 3, 3, padding=1)
+        nn.init.zeros_(last.weight)  # it begins with what the U-Net tells
+        self.detail = nn.Sequential(*pixels, last)
         # how far children are from their enlarged parents, by step: a training measures it
         self.register_buffer("spread", torch.full((STEPS,), 0.25))
 
@@ -146,8 +159,12 @@ class DiffusionUNet(nn.Module):
             ],
             1,
         )
-        told_velocity = self.unet(seen, time, step).sample
-        return F.pixel_shuffle(told_velocity, STEP)
+        told_velocity, told_pixels = self.unet(seen, time, step).sample.split(
+            [_BLOCK, _TOLD * STEP * STEP], 1
+        )
+        velocity = F.pixel_shuffle(told_velocity, STEP)
+        pixels = torch.cat([F.pixel_shuffle(told_pixels, STEP), noisy, velocity], 1)
+        return torch.add(velocity, self.detail(pixels))
 
     def base_of(self, parent: Tensor) -> Tensor:
         """Return what a tile is drawn on top of, (n, 3, h, w): its enlarged parent, or gray."""
@@ -320,10 +337,16 @@ def architecture_of(state: Mapping[str, Tensor]) -> dict[str, Any]:
     layers = sum(
         name.startswith("unet.down_blocks.0.resnets.") and name.endswith(".conv1.weight") for name in state
     )
-    if not widths or not layers or "view.0.weight" not in state:
+    if not widths or not layers or not {"view.0.weight", "detail.0.weight"} <= state.keys():
         raise ModelError("These are not the weights of a diffusion U-Net of slides; get the model again.")
     context, told = (int(size) for size in state["view.0.weight"].shape[:2])
-    return {"widths": widths, "layers": layers, "context": context, "parent": told > LAYOUT_CLASSES}
+    return {
+        "widths": widths,
+        "layers": layers,
+        "context": context,
+        "parent": told > LAYOUT_CLASSES,
+        "detail": int(state["detail.0.weight"].shape[0]),
+    }
 
 
 def load_diffusion(
