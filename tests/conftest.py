@@ -243,7 +243,9 @@ def write_layout_model() -> Callable[..., Path]:
             networks["encoder"] = build_encoder(shape, size)
         for kind in flows:
             shape[kind] = [8, 8]
-            networks[kind] = build_flow(shape, shape[kind])
+            if kind == "fine":
+                shape["fine_detail"] = 4
+            networks[kind] = build_flow(shape, kind)
             for one in networks[kind].parameters():  # those that begin as 0, too
                 torch.nn.init.normal_(one, std=0.2)
         tensors = {

@@ -11,10 +11,10 @@ from napari_histosynth.core.errors import Cancelled
 from napari_histosynth.layout.flow import Flow, carried, noisy, times_of
 
 
-@pytest.fixture
-def flow() -> Flow:
+@pytest.fixture(params=[0, 5])
+def flow(request: pytest.FixtureRequest) -> Flow:
     torch.manual_seed(0)
-    made = Flow(6, (8, 8), 2)
+    made = Flow(6, (8, 8), 2, request.param)
     for one in made.parameters():
         torch.nn.init.normal_(one, std=0.2)
     return made.eval().requires_grad_(False)

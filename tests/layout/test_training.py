@@ -64,7 +64,7 @@ FLOW: dict[str, Mapping[str, Any]] = {
 }
 FINE: dict[str, Mapping[str, Any]] = {
     **FLOW,
-    "fine": {"steps": 4, "batch": 2, "widths": [4, 4], "warp": 0.1},
+    "fine": {"steps": 4, "batch": 2, "widths": [4, 4], "warp": 0.1, "detail": 3},
     "data": {"finer": 2},
     "loop": {"steps": 20},
 }
@@ -144,7 +144,9 @@ def test_the_fine_flow_learns_last_at_twice_the_size_and_ships(tmp_path: Path) -
         "fine average",
     }
     assert "fine.leave.weight" in one.tensors_to_ship(fabric)
-    assert one.config.architecture()["fine"] == [4, 4]
+    assert "fine.detail.0.weight" in one.tensors_to_ship(fabric)
+    architecture = one.config.architecture()
+    assert (architecture["fine"], architecture["fine_detail"]) == ([4, 4], 3)
     one.sheet(tmp_path / "sheet.png", 17, fabric)
     assert (tmp_path / "sheet.png").exists()
 

@@ -177,6 +177,7 @@ class FlowSection(Section):
     warp: float = Field(0.0, ge=0, le=0.5)  # turning, scaling and bending of crops
     image: float = Field(0.5, ge=0)  # weight of image channels beside label channels
     begin: float = Field(0.0, ge=0, lt=1)  # earliest time that is learned, 0 for nothing but noise
+    detail: int = Field(0, ge=0)  # features of convolutions that see single pixels
 
 
 class FineSection(FlowSection):
@@ -186,6 +187,7 @@ class FineSection(FlowSection):
     batch: int = Field(8, gt=0)
     shift: float = Field(1.0, gt=0)
     begin: float = Field(0.15, ge=0, lt=1)
+    detail: int = Field(16, ge=0)
 
 
 class Phase(NamedTuple):
@@ -270,8 +272,13 @@ class LayoutConfig(Section):
 
     def architecture(self) -> dict[str, Any]:
         """Return what a model card says of all networks."""
-        flows = {kind: list(part.widths) for kind, part in self.flows.items() if part.steps}
-        return self.model.architecture() | flows
+        found = self.model.architecture()
+        for kind, part in self.flows.items():
+            if part.steps:
+                found[kind] = list(part.widths)
+                if part.detail:
+                    found[f"{kind}_detail"] = part.detail
+        return found
 
     @property
     def flows(self) -> dict[PhaseKind, FlowSection]:

@@ -37,6 +37,7 @@ GUIDANCE, GUIDED = 0.7, 0.3
 FINE_START, FINE_STEPS, FINE_SHIFT = 0.3, 6, 1.0
 
 _PATCH = 2  # pixels a side that are read at once
+_TOLD = 8  # numbers that are told of each pixel beside its direction, for detail
 _EMBEDDED = 128  # features of time and grade
 
 
@@ -83,9 +84,12 @@ class Flow(nn.Module):
         Features at 1/2, 1/4, 1/8, ... of the size.
     grades : int
         Grades; 0 where layouts have none.
+    detail : int
+        Features of a few convolutions that see single pixels at the end, without which noise stays where
+        there are many; 0 for none.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], grades: int = 0) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], grades: int = 0, detail: int = 0) -> None:
         super().__init__()
         self.channels, self.widths, self.grades = channels, tuple(widths), grades
         first = self.widths[0]
@@ -101,8 +105,20 @@ class Flow(nn.Module):
             self.up.append(nn.ModuleList([_Block(before + width, width), _Block(width, width)]))
             before = width
         self.norm = _Norm(first)
-        self.leave = nn.Conv2d(first, channels * _PATCH**2, 3, padding=1)
+        told = channels + (_TOLD if detail else 0)
+        self.leave = nn.Conv2d(first, told * _PATCH**2, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
+        self.detail: nn.Sequential | None = None
+        if detail:
+            last = nn.Conv2d(detail, channels, 3, padding=1)
+            nn.init.zeros_(last.weight)
+            self.detail = nn.Sequential(
+                nn.Conv2d(told + channels, detail, 3, padding=1),
+                nn.SiLU(),
+                nn.Conv2d(detail, detail, 3, padding=1),
+                nn.SiLU(),
+                last,
+            )
 
     @property
     def multiple(self) -> int:
@@ -115,7 +131,7 @@ class Flow(nn.Module):
         last = len(self.widths) - 1
         # two blocks of two convolutions each way at all sizes but the last, where they are passed once
         convolutions = sum(2**k * (4 if k == last else 8) for k in range(last + 1)) + 2
-        pixels = _PATCH * (convolutions + 2**last)
+        pixels = _PATCH * (convolutions + 2**last) + (0 if self.detail is None else 3)
         return int(math.ceil(pixels / self.multiple) * self.multiple)
 
     def forward(self, x: Tensor, time: Tensor, grade: Tensor | None = None) -> Tensor:
@@ -134,7 +150,7 @@ class Flow(nn.Module):
         if self.kind is not None and grade is not None:
             planes = grade[:, :, None, None] if grade.ndim == 2 else F.avg_pool2d(grade, _PATCH)
             told = told + self.kind(planes)
-        x = self.enter(F.pixel_unshuffle(x, _PATCH))
+        given, x = x, self.enter(F.pixel_unshuffle(x, _PATCH))
         kept: list[tuple[Tensor, Tensor]] = []
         for k, blocks in enumerate(self.down):
             if k:
@@ -149,7 +165,10 @@ class Flow(nn.Module):
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x, told)
         drawn: Tensor = F.pixel_shuffle(self.leave(F.silu(self.norm(x))), _PATCH)
-        return drawn
+        if self.detail is None:
+            return drawn
+        seen = torch.cat([drawn, given], 1)
+        return torch.add(drawn[:, : self.channels], self.detail(seen))
 
 
 def _waves(time: Tensor) -> Tensor:
@@ -173,9 +192,17 @@ def times_of(uniform: Tensor, shift: float) -> Tensor:
     return uniform / (uniform + shift * (1 - uniform))
 
 
-def build_flow(architecture: Mapping[str, Any], widths: Sequence[int]) -> Flow:
-    """Build a flow of some widths for the ``channels`` and ``grades`` of a model card."""
-    return Flow(int(architecture["channels"]), tuple(widths), len(architecture.get("grades", ())))
+def build_flow(architecture: Mapping[str, Any], kind: str) -> Flow:
+    """Build the flow "flow" or "fine" that a model card describes.
+
+    ``channels`` and ``grades`` are those of the model, KIND its widths, ``KIND_detail`` its detail if it has.
+    """
+    return Flow(
+        int(architecture["channels"]),
+        tuple(architecture[kind]),
+        len(architecture.get("grades", ())),
+        int(architecture.get(f"{kind}_detail", 0)),
+    )
 
 
 def carried(

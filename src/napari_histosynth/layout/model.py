@@ -386,7 +386,7 @@ def _flow(
     read = select(tensors, f"{kind}.")
     if not read:
         return None
-    flow = _network(lambda of, _size: build_flow(of, of[kind]), card, read, where)
+    flow = _network(lambda of, _size: build_flow(of, kind), card, read, where)
     return cast(Flow, flow.to(device, memory_format=torch.channels_last))
 
 

@@ -95,7 +95,7 @@ class LayoutTraining:
         }
         for kind, part in config.flows.items():
             if part.steps:
-                flow = build_flow(architecture, architecture[kind])
+                flow = build_flow(architecture, kind)
                 average = copy.deepcopy(flow).requires_grad_(False)
                 self.networks |= {kind: flow, f"{kind} average": average}
                 self.optimizers[kind] = torch.optim.Adam(flow.parameters(), part.learning_rate)
