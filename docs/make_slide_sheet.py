@@ -3,6 +3,7 @@
 Run it anywhere, it needs no screen::
 
     python docs/make_slide_sheet.py --card models/colon-slide/card.png
+    python docs/make_slide_sheet.py --setting diffusion --output docs/images/slide-diffusion.jpg
     python docs/make_slide_sheet.py --model runs/mine/model --seeds 1 2 3 --output sheet.jpg
 
 Each row is a slide of 20 mm: biopsies, a polyp and a resection; each column a zoom level, 32, 8, 2 and 0.5 um
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--model", default="colon-slide")
     parser.add_argument("--seeds", type=int, nargs=3, default=[7, 3, 11])
     parser.add_argument("--output", type=Path, default=Path("docs/images/slide-levels.jpg"))
+    parser.add_argument("--setting", default="fast", help="fast or diffusion")
     parser.add_argument("--card", type=Path, default=None)
     given = parser.parse_args()
     model = load_slide_model(given.model)
@@ -70,7 +72,7 @@ def main() -> None:
         draw.text((middle, TEXT), f"{um_of(level):g} um a pixel", "black", font, anchor="mm")
     for row, (kind, seed) in enumerate(zip(KINDS, given.seeds, strict=True)):
         layout = draw_layout(seed, (SIZE, SIZE), kind=kind)
-        slide = Slide(model, seed, SIZE, layout=layout)
+        slide = Slide(model, seed, SIZE, layout=layout, setting=given.setting)
         wanted = LOOKED_AT[row] if (layout == LOOKED_AT[row]).any() else 2
         place = looked_at(layout, wanted)
         for column, level in enumerate(COLUMNS):

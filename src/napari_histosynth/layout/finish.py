@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 #: Standard deviation of the smoothing of outlines, in micrometers.
-SMOOTH_UM = 1.5
+SMOOTH_UM = 3.2
 #: Smallest piece of tissue that stays, in square micrometers: a person traces no gland of a single cell.
 LEAST_UM2 = {"epithelium": 120.0, "non-epithelium": 40.0}
 #: Smallest lumen that stays: those of crypts cut across are small.

@@ -34,7 +34,7 @@ STEPS, JOINING = 12, 30
 GUIDANCE, GUIDED = 0.7, 0.3
 #: How much a second flow, at half the pixels' size, sees of what the first has drawn, its evaluations and how
 #: much denser they are where noise is strong.
-FINE_START, FINE_STEPS, FINE_SHIFT = 0.3, 6, 1.0
+FINE_START, FINE_STEPS, FINE_SHIFT = 0.15, 6, 1.0
 
 _PATCH = 2  # pixels a side that are read at once
 _TOLD = 8  # numbers that are told of each pixel beside its direction, for detail
