@@ -283,7 +283,7 @@ def tiny_fine_model(
     from napari_histosynth.layout.model import load_layout_model
 
     folder = tmp_path_factory.mktemp("models")
-    path = write_layout_model(folder, flows=("flow", "fine"), seed=28, latent_size=8)
+    path = write_layout_model(folder, flows=("flow", "fine"), seed=23, latent_size=8)
     return load_layout_model(path, device="cpu", precision="fp32")
 
 

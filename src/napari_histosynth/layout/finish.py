@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 #: Standard deviation of the smoothing of outlines, in micrometers.
-SMOOTH_UM = 3.2
+SMOOTH_UM = 1.5
 #: Smallest piece of tissue that stays, in square micrometers: a person traces no gland of a single cell.
 LEAST_UM2 = {"epithelium": 120.0, "non-epithelium": 40.0}
 #: Smallest lumen that stays: those of crypts cut across are small.
@@ -31,7 +31,9 @@ LEAST_LUMEN_UM2 = 14.0
 SPECK_UM = 22.0
 
 _PICTURE_BLUR = 0.55  # of the picture, in the coarser of both pixels: as Mitchell's filter about
-_OUTLINE_BLUR = 0.7  # of outlines, in pixels drawn at least: enlarged much, they would show these pixels
+# of outlines, in pixels drawn, at least: enlarged much, they would show these pixels; and up to how many for
+# as many micrometers, since networks are not sure to the pixel
+_OUTLINE_BLUR, _UNSURE, _UNSURE_UM = 0.7, 1.3, 3.2
 _TILE = 1024
 
 
@@ -72,7 +74,8 @@ def finished(
         uint8 (height, width, 3).
     """
     factor = target_um_per_px / um_per_px
-    smooth = max(SMOOTH_UM / um_per_px, _PICTURE_BLUR * factor, _OUTLINE_BLUR)
+    unsure = min(_UNSURE, _UNSURE_UM / um_per_px)
+    smooth = max(SMOOTH_UM / um_per_px, _PICTURE_BLUR * factor, _OUTLINE_BLUR, unsure)
     sharp = _PICTURE_BLUR * max(1.0, factor)
     made, picture = np.empty(shape, np.uint8), np.empty((*shape, 3), np.uint8)
     reach = speck_reach(scheme, target_um_per_px)
