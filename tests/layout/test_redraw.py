@@ -104,22 +104,6 @@ def test_a_second_flow_draws_twice_the_pixels(
     assert coarse > 0.01  # it says something of each pixel
 
 
-def test_a_second_flow_leaves_no_trace_of_blocks(
-    tiny_fine_model: LayoutModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    places = (9, 7)
-    shape = lattice_shape(places)
-    weights = np.broadcast_to(tiny_fine_model.grade_weights("healthy"), (*shape, 5)).copy()
-    weights[:, 2:] = tiny_fine_model.grade_weights("poorly")
-    cells = Cells(seeded_latents(3, shape, 8), weights)
-    told: list[float] = []
-    image, labels = drawn_plane(tiny_fine_model, cells, places, told.append)
-    assert image.shape == (144, 112, 3)
-    assert told == sorted(told)
-    monkeypatch.setattr(redraw, "BLOCK", 40)
-    np.testing.assert_allclose(drawn_plane(tiny_fine_model, cells, places)[1], labels, atol=2e-2)
-
-
 def test_weights_of_grades_are_a_plane_only_where_they_change() -> None:
     shape = lattice_shape((8, 8))
     weights = np.zeros((*shape, 2), np.float32)
@@ -173,7 +157,7 @@ def test_the_way_between_two_layouts_ends_at_both(tiny_flow_model: LayoutModel) 
     np.testing.assert_array_equal(sampler.between(first, last, 1).labels, last.labels)
 
 
-def test_blocks_leave_no_trace(tiny_flow_model: LayoutModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_a_flow_leave_no_trace(tiny_flow_model: LayoutModel) -> None:
     flow = tiny_flow_model.flow
     assert flow is not None
     torch.manual_seed(0)
@@ -182,17 +166,24 @@ def test_blocks_leave_no_trace(tiny_flow_model: LayoutModel, monkeypatch: pytest
     with torch.inference_mode():
         whole = flow(x, time, grade)
         torch.testing.assert_close(in_blocks(flow, 64)(x, time, grade), whole, atol=2e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("tiny_flow_model", (72, 56)), ("tiny_fine_model", (144, 112))])
+def test_blocks_leave_no_trace_in_a_plane(
+    name: str, shown: tuple[int, int], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LayoutModel = request.getfixturevalue(name)
     places = (9, 7)
     shape = lattice_shape(places)
-    weights = np.broadcast_to(tiny_flow_model.grade_weights("healthy"), (*shape, 5)).copy()
-    weights[:, 2:] = tiny_flow_model.grade_weights("poorly")
-    cells = Cells(seeded_latents(3, shape, 6), weights)
+    weights = np.broadcast_to(model.grade_weights("healthy"), (*shape, 5)).copy()
+    weights[:, 2:] = model.grade_weights("poorly")
+    cells = Cells(seeded_latents(3, shape, model.latent_size), weights)
     told: list[float] = []
-    image, labels = drawn_plane(tiny_flow_model, cells, places, told.append)
-    assert image.shape == (72, 56, 3)
+    image, labels = drawn_plane(model, cells, places, told.append)
+    assert image.shape == (*shown, 3)
     assert told == sorted(told)
     monkeypatch.setattr(redraw, "BLOCK", 40)
-    np.testing.assert_allclose(drawn_plane(tiny_flow_model, cells, places)[1], labels, atol=2e-2)
+    np.testing.assert_allclose(drawn_plane(model, cells, places)[1], labels, atol=2e-2)
 
 
 def test_damaged_flows_are_refused(tmp_path: Path, write_layout_model: Callable[..., Path]) -> None:

@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_histosynth.core.pixelwise import pixel_convolutions
+
 Direction = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 #: How much of what the GAN has drawn is seen through the noise that the flow begins with: of new tissue; of
@@ -108,17 +110,7 @@ class Flow(nn.Module):
         told = channels + (_TOLD if detail else 0)
         self.leave = nn.Conv2d(first, told * _PATCH**2, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
-        self.detail: nn.Sequential | None = None
-        if detail:
-            last = nn.Conv2d(detail, channels, 3, padding=1)
-            nn.init.zeros_(last.weight)
-            self.detail = nn.Sequential(
-                nn.Conv2d(told + channels, detail, 3, padding=1),
-                nn.SiLU(),
-                nn.Conv2d(detail, detail, 3, padding=1),
-                nn.SiLU(),
-                last,
-            )
+        self.detail = pixel_convolutions(told + channels, detail, channels) if detail else None
 
     @property
     def multiple(self) -> int:

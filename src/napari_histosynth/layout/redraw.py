@@ -217,6 +217,7 @@ def _redrawn(
     given = torch.from_numpy(np.ascontiguousarray(grades))[None].to(model.device) if len(grades) else None
     first = 1.0 if model.fine is None else _FIRST
     joins = known is not None
+    coarse = _halved(*known) if known is not None and model.fine is not None else known
     with torch.inference_mode():
         made = carried(
             in_blocks(model.flow, BLOCK),
@@ -227,7 +228,7 @@ def _redrawn(
             steps=JOINING if joins else STEPS,
             guidance=0.0 if joins else GUIDANCE,
             progress=partial(_part, progress, 0.0, first),
-            held=_held(known if known is None or model.fine is None else _halved(*known), model.device),
+            held=_held(coarse, model.device),
         )
         if model.fine is not None:
             made = carried_on(

@@ -305,7 +305,7 @@ class Sampler:
             seeded_latents(seed, shape, model.latent_size),
             laid_over(weights, shape),
         )
-        drawn = Window(0, places[0] * model.cell, 0, places[1] * model.cell).refine(model.fineness)
+        drawn = Window(0, places[0] * cell, 0, places[1] * cell)
         one_hot = np.arange(model.scheme.n_classes)[:, None, None] == labels
         planes = np.concatenate([one_hot, inside[None]]).astype(np.float32)
         seen = resampled(planes, drawn, factor, (0.0, 0.0), max(0.5 * factor, 1e-3))

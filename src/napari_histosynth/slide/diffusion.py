@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_histosynth.core.errors import ModelError
 from napari_histosynth.core.noise import gaussian
+from napari_histosynth.core.pixelwise import pixel_convolutions
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.model import from_rgb, to_rgb
 from napari_histosynth.slide.levels import DRAWN, STEP
@@ -97,13 +97,7 @@ class DiffusionUNet(nn.Module):
             classes=STEPS,
             head=32,
         )
-        seen = (_TOLD + 6, detail, detail)
-        pixels: list[nn.Module] = []
-        for before, after in pairwise(seen):
-            pixels += [nn.Conv2d(before, after, 3, padding=1), nn.SiLU()]
-        last = nn.Conv2d(detail, 3, 3, padding=1)
-        nn.init.zeros_(last.weight)  # it begins with what the U-Net tells
-        self.detail = nn.Sequential(*pixels, last)
+        self.detail = pixel_convolutions(_TOLD + 6, detail, 3)
         # how far children are from their enlarged parents, by step: a training measures it
         self.register_buffer("spread", torch.full((STEPS,), 0.25))
 
