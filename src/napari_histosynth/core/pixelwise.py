@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def pixel_convolutions(before: int, width: int, after: int) -> nn.Sequential:
@@ -15,6 +18,8 @@ def pixel_convolutions(before: int, width: int, after: int) -> nn.Sequential:
     before, width, after : int
         Channels of what they see, between them, and of what they add.
     """
+    from torch import nn
+
     inner = [
         nn.Conv2d(before, width, 3, padding=1),
         nn.SiLU(),
