@@ -1,4 +1,4 @@
-"""Glands on a slide: the same from any window, where the layout has them, without a change of color."""
+"""What is laid into slides by rule: the same from any window, where the layout has it, in its colors."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ import pytest
 from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.slide.fat import fat
 from napari_histosynth.slide.glandground import Manner
-from napari_histosynth.slide.glands import RIM, gland_density, lay_glands
+from napari_histosynth.slide.glands import tissue_density
 from napari_histosynth.slide.glandshapes import HALO, SEEN, glands_around
+from napari_histosynth.slide.laying import LAID, RIM, lay_tissue
 from napari_histosynth.slide.layout import fractions
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.pyramid import Slide
 from napari_histosynth.slide.store import SlideStore
 
 TILE, SMALL = Window(256, 512, 256, 512), Window(128, 224, 128, 224)
+#: A tile of level 2, of the same place as the first 64 px of TILE at level 4.
+CELLS = Window(1024, 1280, 1024, 1280)
+PALE = np.array([243, 241, 244])
 
 
 def layout_of(kind: int, side: int = 192) -> np.ndarray:
@@ -37,19 +42,33 @@ def flat(level: int, window: Window, color: tuple[int, int, int] = (170, 110, 18
 
 
 def density_of(level: int, seed: int, window: Window, layout: np.ndarray) -> np.ndarray:
-    found = gland_density(level, seed, window, fractions(layout, window, level)[TUMOR], layout)
+    found = tissue_density(level, seed, window, fractions(layout, window, level), layout)
     assert found is not None
     return found
 
 
-@pytest.mark.parametrize("kind", [MUCOSA, TUMOR])
-@pytest.mark.parametrize("level", [4, 6])
-def test_any_window_shows_the_same_glands(kind: int, level: int) -> None:
-    layout, side = layout_of(kind), 4 if level == 6 else 1
-    whole = Window(320, 520, 312, 472).coarsen(side)
+def at_level(window: Window, level: int) -> Window:
+    """A window of level 4 as one of another level."""
+    return window.coarsen(4) if level == 6 else window.refine(4) if level == 2 else window
+
+
+def laid(level: int, window: Window, layout: np.ndarray, seed: int = 2) -> np.ndarray:
+    """What is laid into an even picture of a window."""
+    drawn, parent = flat(level, window)
+    return lay_tissue(level, seed, window, drawn, parent, layout, PALE)
+
+
+@pytest.mark.parametrize("kind", [MUCOSA, TUMOR, TISSUE, MUSCLE])
+@pytest.mark.parametrize("level", LAID)
+def test_any_window_shows_the_same(kind: int, level: int) -> None:
+    layout = layout_of(kind)
+    whole = at_level(Window(320, 440, 312, 392) if level == 2 else Window(320, 520, 312, 472), level)
+    if level == 6 and kind in (TISSUE, MUSCLE):
+        assert tissue_density(level, 3, whole, fractions(layout, whole, level), layout) is None
+        return
     density = density_of(level, 3, whole, layout)
-    for window in (Window(328, 368, 320, 344), Window(400, 512, 352, 464), Window(444, 452, 400, 404)):
-        part = window.coarsen(side)
+    for window in (Window(328, 368, 320, 344), Window(400, 432, 352, 384), Window(424, 432, 376, 380)):
+        part = at_level(window, level)
         found = density_of(level, 3, part, layout)
         assert np.array_equal(found, density[part.relative_to(whole).slices])
 
@@ -94,52 +113,124 @@ def test_crypts_cut_lengthwise_stand_on_the_surface_side_by_side() -> None:
 @pytest.mark.parametrize("level", [4, 6])
 def test_glands_are_denser_at_their_wall_and_paler_within_and_around(level: int) -> None:
     layout = np.full((384, 384), MUCOSA, np.uint8)
-    window = TILE if level == 4 else SMALL
-    drawn, parent = flat(level, window)
-    found = lay_glands(level, 2, window, drawn, parent, layout)
-    density = optical_density(found).sum(2)
+    density = optical_density(laid(level, TILE if level == 4 else SMALL, layout)).sum(2)
     assert density.std() > (0.25 if level == 4 else 0.1)
     assert np.percentile(density, 90) > 1.2 * density.mean()
     assert np.percentile(density, 10) < 0.8 * density.mean()
 
 
 def test_every_pixel_of_the_parent_keeps_its_color() -> None:
-    layout = np.full((192, 192), TUMOR, np.uint8)
-    drawn, parent = flat(4, TILE)
-    found = lay_glands(4, 2, TILE, drawn, parent, layout)
+    found = laid(4, TILE, np.full((192, 192), TUMOR, np.uint8))
     means = found.reshape(64, 4, 64, 4, 3).mean((1, 3))
-    assert np.abs(means - drawn[0, 0]).max() < 1
+    assert np.abs(means - flat(4, TILE)[0][0, 0]).max() < 1
+
+
+@pytest.mark.parametrize("kind", [MUCOSA, TUMOR, MUSCLE])
+def test_cells_change_few_colors_of_the_parent(kind: int) -> None:
+    found = laid(2, CELLS, np.full((192, 192), kind, np.uint8))
+    means = found.reshape(64, 4, 64, 4, 3).mean((1, 3))
+    assert np.abs(means - flat(2, CELLS)[0][0, 0]).mean() < 4
+    assert np.abs(found.mean((0, 1)) - flat(2, CELLS)[0][0, 0]).max() < 1.5
 
 
 def test_colors_stay_at_the_coarser_level_too() -> None:
-    layout = np.full((384, 384), MUCOSA, np.uint8)
-    drawn, parent = flat(6, SMALL)
-    found = lay_glands(6, 2, SMALL, drawn, parent, layout)
+    found = laid(6, SMALL, np.full((384, 384), MUCOSA, np.uint8))
     means = found.reshape(6, 16, 6, 16, 3).mean((1, 3))
-    assert np.abs(means - drawn[0, 0]).max() < 12
-    assert np.abs(found.mean((0, 1)) - drawn[0, 0]).max() < 1.5
+    assert np.abs(means - flat(6, SMALL)[0][0, 0]).max() < 12
+    assert np.abs(found.mean((0, 1)) - flat(6, SMALL)[0][0, 0]).max() < 1.5
 
 
 @pytest.mark.parametrize("kind", [GLASS, TISSUE, MUSCLE])
-def test_nothing_is_laid_where_there_are_no_glands(kind: int) -> None:
-    layout = np.full((192, 192), kind, np.uint8)
+def test_at_the_coarsest_level_nothing_is_laid_where_there_are_no_glands(kind: int) -> None:
+    layout = np.full((384, 384), kind, np.uint8)
     layout[:30, :30] = MUCOSA
-    drawn, parent = flat(4, TILE)
-    assert lay_glands(4, 2, TILE, drawn, parent, layout) is drawn
+    drawn, parent = flat(6, SMALL)
+    assert lay_tissue(6, 2, SMALL, drawn, parent, layout, PALE) is drawn
 
 
-def test_glass_beside_mucosa_stays_as_it_is() -> None:
-    layout = layout_of(MUCOSA)
-    drawn, parent = flat(4, TILE)
-    found = lay_glands(4, 2, TILE, drawn, parent, layout)
-    assert np.array_equal(found[:64], drawn[:64])
-    assert not np.array_equal(found[72:], drawn[72:])
-
-
-@pytest.mark.parametrize("level", [0, 2])
-def test_finer_levels_are_left_to_the_network(level: int) -> None:
+@pytest.mark.parametrize("level", LAID)
+def test_nothing_is_laid_into_glass(level: int) -> None:
+    layout = np.full((192, 192), GLASS, np.uint8)
     drawn, parent = flat(level, TILE)
-    assert lay_glands(level, 2, TILE, drawn, parent, np.full((9, 9), MUCOSA, np.uint8)) is drawn
+    assert lay_tissue(level, 2, TILE, drawn, parent, layout, PALE) is drawn
+
+
+def test_full_magnification_is_left_to_the_network() -> None:
+    drawn, parent = flat(0, TILE)
+    assert lay_tissue(0, 2, TILE, drawn, parent, np.full((9, 9), MUCOSA, np.uint8), PALE) is drawn
+
+
+def test_nuclei_are_as_many_as_in_real_mucosa() -> None:
+    from scipy import ndimage
+
+    density = density_of(2, 4, Window(1024, 1536, 1024, 1536), np.full((192, 192), MUCOSA, np.uint8))
+    nuclei = ndimage.label(density[..., 0] > 1.3)[1]
+    # neighbors that touch are counted once; real mucosa has some 6,000 to 9,000 a square mm
+    assert 2500 < nuclei / (512 * 0.002) ** 2 < 9000
+
+
+def test_nuclei_of_crypts_stand_at_their_feet_and_goblets_above() -> None:
+    layout = np.full((192, 192), MUCOSA, np.uint8)
+    density = density_of(2, 4, Window(1024, 1536, 1024, 1536), layout)
+    from scipy import ndimage
+
+    deep = 2 * ndimage.distance_transform_edt(density[..., 3] > 0.5)  # um below the outline
+    feet, above = (deep > 4) & (deep < 11), (deep > 14) & (deep < 22)
+    assert density[..., 1][feet].mean() > 1.5 * density[..., 1][above].mean()
+
+
+def test_muscle_runs_in_streams() -> None:
+    density = density_of(2, 4, CELLS, np.full((192, 192), MUSCLE, np.uint8))[..., 0]
+    down, right = np.gradient(density)
+    # one direction prevails within a few cells: the structure tensor has two unlike eigenvalues
+    parts = [part for row in np.split(np.stack([down, right], -1), 4) for part in np.split(row, 4, 1)]
+    values = [np.linalg.eigvalsh(np.einsum("yxi,yxj->ij", part, part)) for part in parts]
+    assert np.median([low / high for low, high in values]) < 0.6
+
+
+def test_fat_is_empty_but_for_membranes() -> None:
+    tissue = np.ones((512, 512), np.float32)
+    found = fat(5, Window(0, 512, 0, 512), 0.25, tissue)
+    assert found is not None
+    share, membrane = found
+    assert 0 <= share.min() <= share.max() <= 1
+    assert 0.01 < membrane.mean() < 0.15
+    assert fat(5, Window(0, 8, 0, 8), 0.25, 0 * tissue[:8, :8]) is None
+
+
+def hazy(level: int, window: Window, layout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of a window with the haze between tissue and glass that a parent shows, and that parent."""
+    seen = window.coarsen(4).grow(RIM)
+
+    def picture(part: Window, at: int) -> np.ndarray:
+        glass = fractions(layout, part, at)[GLASS][..., None]
+        return np.rint(PALE * glass + np.array([170, 110, 180]) * (1 - glass)).astype(np.uint8)
+
+    return picture(window, level), picture(seen, level + 2)
+
+
+@pytest.mark.parametrize("level", [4, 2])
+def test_tissue_ends_in_a_line(level: int) -> None:
+    layout = np.full((192, 192), MUSCLE, np.uint8)
+    layout[:80] = GLASS
+    top = 80 * 2 ** (6 - level)
+    window = Window(top - 64, top + 64, 512, 640)
+    drawn, parent = hazy(level, window, layout)
+    found = lay_tissue(level, 2, window, drawn, parent, layout, PALE)
+    between = [((one.mean(2) > 175) & (one.mean(2) < 230)).sum(0).mean() for one in (drawn, found)]
+    assert between[1] < 0.8 * between[0]
+    assert np.abs(found[:16].astype(int) - PALE).max() < 6
+
+
+def test_a_cleft_of_the_layout_is_empty() -> None:
+    layout = np.full((192, 192), MUSCLE, np.uint8)
+    layout[80:82] = GLASS
+    window = Window(80 * 4 - 64, 80 * 4 + 64, 512, 640)
+    drawn, parent = flat(4, window)
+    # half as dense as the tissue beside it
+    parent[RIM + 16 : RIM + 18] = drawn[64:72] = (205, 175, 210)
+    found = lay_tissue(4, 2, window, drawn, parent, layout, PALE)
+    assert found[66:70].mean() > drawn[66:70].mean() + 25
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,18 @@ def test_a_child_that_is_its_parent_is_coherent_and_one_of_another_color_drifts(
     assert coherence([field(redder, parent)]) == pytest.approx(10 * np.log10(255**2 / 12), abs=0.01)
     other = grain(1, 16).repeat(4, 0).repeat(4, 1)
     assert coherence([field(other, parent)]) < 30
+
+
+def test_coherence_is_that_away_from_borders_where_asked() -> None:
+    parent = grain(0, 32)
+    child = parent.repeat(4, 0).repeat(4, 1)
+    child[48:72] = 255
+    layout = np.ones((32, 32), np.uint8)
+    layout[:15] = 0
+    slide = SimpleNamespace(layout=layout)
+    one = LargeField(slide, 4, Window(0, 128, 0, 128), child, parent)  # type: ignore[arg-type]
+    assert coherence([one]) < 20
+    assert coherence([one], away=6) == MOST_DB
 
 
 def test_glass_that_is_drawn_dark_is_seen() -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_histosynth.core.errors import ModelError
-from napari_histosynth.slide.glands import GLANDS, LAID, RIM, lay_glands
 from napari_histosynth.slide.glass import WHOLE, blended, enlarged, glass_color, tissue_share
 from napari_histosynth.slide.lattice import Place, layout_around, pixels_around, places_around
+from napari_histosynth.slide.laying import GLANDS, LAID, RIM, lay_tissue
 from napari_histosynth.slide.levels import STEP
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class RefinerDrawer:
         return place.window.grow(self._model.margin).coarsen(STEP)
 
 
-class GlandLayer:
-    """Lays glands into what another drawer draws, wherever it draws tissue.
+class TissueLayer:
+    """Lays glands, cells and fibers into what another drawer draws, wherever it draws tissue.
 
     Parameters
     ----------
@@ -95,24 +95,34 @@ class GlandLayer:
         Height and width of the slide at level 0.
     layout : ndarray
         uint8 (y, x).
+    glass : ndarray
+        Color of glass, (3,).
     """
 
     def __init__(
-        self, drawer: Drawer, seed: int, size: tuple[int, int], layout: npt.NDArray[np.uint8]
+        self,
+        drawer: Drawer,
+        seed: int,
+        size: tuple[int, int],
+        layout: npt.NDArray[np.uint8],
+        glass: npt.NDArray[np.int64],
     ) -> None:
-        self._drawer, self._seed, self._size, self._layout = drawer, seed, size, layout
+        self._drawer, self._seed, self._size = drawer, seed, size
+        self._layout, self._glass = layout, glass
 
     def needs(self, place: Place) -> list[Place]:
         """Return the tiles that have to be finished before: what is drawn from reaches far enough."""
         return self._drawer.needs(place)
 
     def draw(self, place: Place, tiles: Mapping[Place, Pixels]) -> tuple[Pixels, int]:
-        """Draw a tile and lay glands into it."""
+        """Draw a tile and lay tissue into it."""
         drawn, evaluations = self._drawer.draw(place, tiles)
         if evaluations and place.level in LAID:
             seen = place.window.coarsen(STEP).grow(RIM)
             parent = pixels_around(self._size, place.level + 2, seen, tiles)
-            drawn = lay_glands(place.level, self._seed, place.window, drawn, parent, self._layout)
+            drawn = lay_tissue(
+                place.level, self._seed, place.window, drawn, parent, self._layout, self._glass
+            )
         return drawn, evaluations
 
     def turn(self, place: Place) -> int:
@@ -138,7 +148,7 @@ def drawer_of(
     steps: int | None,
     glands: int = GLANDS,
 ) -> Drawer:
-    """Return what draws in a setting, and lays glands unless ``glands`` is 0.
+    """Return what draws in a setting, and lays tissue unless ``glands`` is 0.
 
     Raises
     ------
@@ -147,7 +157,7 @@ def drawer_of(
     """
 
     def laid(drawer: Drawer) -> Drawer:
-        return GlandLayer(drawer, seed, size, layout) if glands else drawer
+        return TissueLayer(drawer, seed, size, layout, glass_color(model.palette, seed)) if glands else drawer
 
     if setting == "fast":
         if steps is not None:

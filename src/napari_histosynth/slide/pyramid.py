@@ -18,8 +18,8 @@ import numpy as np
 from napari_histosynth.core.errors import ImageError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.drawers import drawer_of, steps_of
-from napari_histosynth.slide.glands import GLANDS
 from napari_histosynth.slide.lattice import Place, is_on, places_in
+from napari_histosynth.slide.laying import GLANDS
 from napari_histosynth.slide.levels import LAYOUT_LEVEL, LEVELS, SKETCH_LEVEL, TILE, level_shape
 from napari_histosynth.slide.store import SlideKey, SlideStore, hash_of
 from napari_histosynth.slide.works import TileWorks

@@ -27,8 +27,8 @@ import numpy as np
 from napari_histosynth.core.atomic import reason_of
 from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.provenance import Provenance
-from napari_histosynth.slide.glands import GLANDS
 from napari_histosynth.slide.lattice import Place, counts
+from napari_histosynth.slide.laying import GLANDS
 from napari_histosynth.slide.levels import LAYOUT_LEVEL, LEVELS, TILE, UM_PER_PX, level_shape, um_of
 
 if TYPE_CHECKING:

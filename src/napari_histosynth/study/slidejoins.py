@@ -11,6 +11,8 @@ import numpy as np
 
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window, tile_windows
+from napari_histosynth.slide.layout import fractions
+from napari_histosynth.slide.layoutclasses import GLASS as GLASS_CLASS
 from napari_histosynth.slide.levels import LAYOUT_LEVEL, SKETCH_LEVEL, STEP, TILE
 from napari_histosynth.study.slidematerial import MEASURED, Parent, layout_share
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 MOST_DB = 99.0
 
 _PLACES = 48  # that are looked at for a field with much tissue
+_FROM_BORDERS = 6  # pixels of the parent within which a border is drawn anew, and one
 _GLASS = 225  # mean gray level from which a parent's pixel is no tissue
 
 
@@ -60,7 +63,8 @@ def joins(bench: SlideBench) -> dict[str, Any]:
     Returns
     -------
     dict
-        For each level: ``coherence``, PSNR in dB of the level reduced four times against its parent;
+        For each level: ``coherence``, PSNR in dB of the level reduced four times against its parent, farther
+        than some pixels of the parent from borders of tissue, and ``with_borders``, everywhere;
         ``drift``, mean change of red, green and blue of tissue from the parent, in gray levels; ``seam``,
         ``inside`` (the same picture at lines half a tile away) and ``alone`` (each tile drawn from its own
         part of the parent, mirrored), each with ``ratio`` and ``error``; ``one``, of the setting "fast", the
@@ -83,7 +87,8 @@ def joins(bench: SlideBench) -> dict[str, Any]:
                 tell(0.5 + (number + 1) / len(fields) / 2)
         step = bench.model.stride
         found[str(level)] = {
-            "coherence": coherence(fields),
+            "coherence": coherence(fields, away=_FROM_BORDERS),
+            "with_borders": coherence(fields),
             "drift": drift(fields),
             "seam": _seam([one.image for one in fields], step),
             "inside": _seam([one.image for one in fields], step, TILE // 2),
@@ -145,9 +150,9 @@ def beside_one_piece(model: SlideModel, fields: Sequence[LargeField], step: int)
 
 def _in_one_piece(model: SlideModel, field: LargeField, window: Window) -> Pixels:
     """Draw a window of a field from its parents, whatever the tiles, as the setting "fast" draws a tile."""
-    from napari_histosynth.slide.glands import LAID, RIM, lay_glands
     from napari_histosynth.slide.glass import blended, enlarged, glass_color, tissue_share
     from napari_histosynth.slide.lattice import layout_around, pixels_around, places_around
+    from napari_histosynth.slide.laying import LAID, RIM, lay_tissue
 
     slide, above, rim = field.slide, field.level + 2, model.margin // STEP
 
@@ -158,26 +163,46 @@ def _in_one_piece(model: SlideModel, field: LargeField, window: Window) -> Pixel
     seen = window.grow(model.margin).coarsen(STEP)
     parent = around(seen)
     layout = layout_around(slide.size, slide.layout, above, seen)
-    share = tissue_share(parent, layout, glass_color(model.palette, slide.seed), rim)
+    glass = glass_color(model.palette, slide.seed)
+    share = tissue_share(parent, layout, glass, rim)
     if share is None:
         return enlarged(parent, rim)
     drawn = model.refine(field.level, slide.seed, window, parent, layout)
     picture = blended(drawn, enlarged(parent, rim), share)
     if slide.glands and field.level in LAID:
         near = around(window.coarsen(STEP).grow(RIM))
-        picture = lay_glands(field.level, slide.seed, window, picture, near, slide.layout)
+        picture = lay_tissue(field.level, slide.seed, window, picture, near, slide.layout, glass)
     return picture
 
 
-def coherence(fields: Sequence[LargeField]) -> float:
-    """Return the PSNR in dB of fields reduced four times against their parents."""
+def coherence(fields: Sequence[LargeField], away: int = 0) -> float:
+    """Return the PSNR in dB of fields reduced four times against their parents.
+
+    Only of pixels at least ``away`` pixels of the parent from where the layout passes from glass to tissue.
+    """
     squares, count = 0.0, 0
     for field in fields:
         small, parent = _reduced_and_parent(field)
-        squares += float(np.square(small - parent).sum())
-        count += small.size
+        unlike = np.square(small - parent)
+        if away:
+            unlike = unlike[_far_from_borders(field, away)[: len(unlike), : unlike.shape[1]]]
+        squares += float(unlike.sum())
+        count += unlike.size
+    if not count:
+        return MOST_DB
     mean = squares / count
     return MOST_DB if mean == 0 else min(MOST_DB, 10 * math.log10(255**2 / mean))
+
+
+def _far_from_borders(field: LargeField, away: int) -> npt.NDArray[np.bool_]:
+    """Return which pixels of a field's parent have glass alone, or tissue alone, all around."""
+    from scipy import ndimage
+
+    seen = field.window.coarsen(STEP).grow(away)
+    glass = fractions(field.slide.layout, seen, field.level + 2)[GLASS_CLASS]
+    size, inner = 2 * away + 1, np.s_[away:-away, away:-away]
+    same = (ndimage.maximum_filter(glass, size) == 0) | (ndimage.minimum_filter(glass, size) == 1)
+    return np.asarray(same[inner], np.bool_)
 
 
 def drift(fields: Sequence[LargeField]) -> list[float]:

@@ -92,7 +92,7 @@ class SlideReport:
         refined = [each["refined"] for each in like]
         found = [
             (
-                f"every level reduced four times is its parent (above {COHERENT:g} dB)",
+                f"every level reduced four times is its parent, away from borders (above {COHERENT:g} dB)",
                 all(each["coherence"] > COHERENT for each in joined),
             ),
             (

@@ -107,6 +107,7 @@ def joins_table(settings: Settings) -> Table:
                 setting,
                 _named(level),
                 f"{_number(one['coherence'], 1)} dB",
+                f"{_number(one['with_borders'], 1)} dB",
                 drift,
                 *(_spread(one[key]) for key in ("seam", "inside", "alone")),
                 NONE
@@ -117,13 +118,25 @@ def joins_table(settings: Settings) -> Table:
         )
     return Table(
         "Levels and tiles",
-        "Coherence: the level reduced four times against its parent, PSNR. Drift: change of mean red, green "
+        "Coherence: the level reduced four times against its parent, PSNR, away from borders of tissue; "
+        "with them, where haze becomes a line. Drift: change of mean red, green "
         "and blue of tissue from the parent, gray levels. Seam: change across borders of tiles over that "
         "beside them, ± standard error; the same at lines in the middle of tiles; with each tile drawn "
         "alone, its parent mirrored; and over that at the same lines of the same picture drawn in one "
         "piece, with the most gray levels that the two differ by. Glass: share that stays pale. Good: above "
         "35 dB, no drift, seam as in the middle of tiles, 1 to one piece.",
-        ("setting", "level", "coherence", "drift", "seam", "inside", "alone", "to one piece", "glass pale"),
+        (
+            "setting",
+            "level",
+            "coherence",
+            "with borders",
+            "drift",
+            "seam",
+            "inside",
+            "alone",
+            "to one piece",
+            "glass pale",
+        ),
         rows,
     )
 

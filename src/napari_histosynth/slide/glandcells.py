@@ -1,0 +1,168 @@
+"""Cells of glands and of the stroma around them, 2 um a pixel: nuclei at the foot of each, goblets above.
+
+Cells of a tube stand side by side around it, feet outwards, so they are counted along its outline; those of
+solid nests and of stroma lie about anyhow. Lengths are units of 8 um. Only sums, products, quotients and
+square roots are taken, so that every machine draws the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.noise import gaussian
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.slide.softnoise import STREAM, soft_noise
+from napari_histosynth.slide.stroma import NUCLEUS, scattered
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.slide.glandnear import Nearest
+
+    Plane = npt.NDArray[np.float32]
+
+#: Red, green and blue optical density over that of the tissue around: of cytoplasm of epithelium, of mucin;
+#: and of an empty lumen.
+_CYTOPLASM = np.array([0.85, 1.0, 0.88], np.float32)
+_MUCIN = np.array([0.5, 0.5, 0.45], np.float32)
+_EMPTY = np.float32(0.15)
+#: How wide a cell is at its foot: of crypts, of glands of a tumor.
+_WIDE = (0.95, 0.68)
+#: From one nucleus of solid nests to the next.
+_APART = 1.0
+#: Numbers that each cell takes of a stream of noise.
+_CHANCES = 5
+#: Streams of noise: numbers of cells, and how they sway.
+_COLUMNS, _SWAY = 0x8200, 0x8214
+_PI = np.float32(3.1415927)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Cells that stand side by side: of which each pixel is, and where in it.
+
+    ``side`` float32 (y, x), units from the middle of the cell; ``chance`` normal numbers of the cell.
+    """
+
+    side: Plane
+    chance: list[Plane]
+
+
+def cell_density(
+    seed: int, window: Window, scale: float, near: Nearest, edge: Plane, pierced: Plane | None, stroma: Plane
+) -> Plane:
+    """Return the optical density that glands and cells make, as a share of that of the tissue around.
+
+    Parameters
+    ----------
+    seed : int
+        Of the slide.
+    window : Window
+        Pixels.
+    scale : float
+        Units a pixel.
+    near : Nearest
+        Of the window.
+    edge : ndarray
+        float32 (y, x), how far pixels lie from the outline of their gland, less than 0 inside.
+    pierced : ndarray or None
+        float32 (y, x), more than 0 in small lumens of nests; None where there are no nests.
+    stroma : ndarray
+        float32 (y, x, 4), what lies around glands, as it is returned.
+
+    Returns
+    -------
+    ndarray
+        float32 (y, x, 4): of red, green and blue, and which share of each pixel is gland.
+    """
+    soft = np.float32(1 / scale)
+    # where glands overlap, an edge between them would make all of the overlap the foot of cells
+    deep = np.maximum(-edge, np.float32(0.6) * -near.first - np.float32(0.3))
+    wall, pale, radius = near.of("wall"), near.of("pale"), near.of("radius")
+    tubes = near.of("tumor") > 0
+    cells = _columns(seed, near, radius, soft_noise(seed, _SWAY, window, 0.8 / scale))
+    first, second, third, fourth, fifth = cells.chance
+    # nuclei of crypts stand at their feet, those of a tumor in several rows
+    middle = np.where(tubes, np.float32(1.45), np.float32(0.9))
+    middle += np.where(tubes, np.float32(0.5), np.float32(0.25)) * first
+    long = np.where(tubes, np.float32(0.8), np.float32(0.52)) * (1 + np.float32(0.13) * second)
+    wide = np.where(tubes, np.float32(0.32), np.float32(0.37)) * (1 + np.float32(0.13) * third)
+    nucleus = _disc((deep - middle) / long, (cells.side + np.float32(0.12) * fifth) / wide, wide * soft)
+    tall = np.where(tubes, wall, np.minimum(wall + np.float32(1.3), radius - np.float32(0.7)))
+    # the top of each cell is a dome
+    dome = cells.side * cells.side
+    tall += np.float32(0.25) * third - dome
+    lumen = np.clip(np.float32(0.5) + (deep - tall) * soft, 0, 1)
+    foot = np.float32(1.35) + np.float32(0.25) * second
+    reach = np.maximum((tall - foot) / 2, np.float32(0.4))
+    goblet = _disc((deep - foot - reach) / reach, cells.side / np.float32(0.5), np.float32(0.5) * soft)
+    goblet[tubes | (fourth < -0.6)] = 0
+    nucleus[~tubes & (fourth > 1.1)] = 0
+    if tubes.any():
+        nests = (wall > 25) | (near.of("holes") > 0) | (tubes & (deep > 2.7))
+        about, tone = scattered(seed, 1, window, scale, _APART)
+        nucleus = np.where(nests, np.clip(np.float32(0.5) + about * soft, 0, 1), nucleus)
+        if pierced is not None:
+            holes = np.where(wall > 25, 0, np.clip(np.float32(0.5) + pierced * soft, 0, 1))
+            lumen = np.where((wall > 25) | (near.of("holes") > 0), holes, lumen)
+        fourth = np.where(nests, tone, fourth)
+    out = np.empty((*window.shape, 4), np.float32)
+    within = np.clip(np.float32(0.5) - edge * soft, 0, 1)
+    fill = np.float32(0.55) + (_EMPTY - np.float32(0.55)) * pale
+    nucleus = nucleus * (1 - lumen) * np.clip(1 + np.float32(0.12) * fourth, 0, np.float32(1.2))
+    for color in range(3):
+        gland = _CYTOPLASM[color] + (_MUCIN[color] - _CYTOPLASM[color]) * goblet
+        gland += (NUCLEUS[color] - gland) * nucleus
+        gland += (fill - gland) * lumen
+        out[..., color] = stroma[..., color] + (gland - stroma[..., color]) * within
+    out[..., 3] = within
+    return out
+
+
+def _columns(seed: int, near: Nearest, radius: Plane, sway: Plane) -> _Columns:
+    """Return the cells that stand side by side along the outlines of glands."""
+    glands = near.glands
+    middle = np.maximum(radius - 1, 1)
+    at, length = _along_outline(near.along, near.across, near.of("half"), middle)
+    wide = np.where(glands.tumor > 0, _WIDE[1], _WIDE[0])
+    outline = 4 * glands.half + 2 * np.pi * np.maximum(glands.radius - 1, 1)
+    counts = np.maximum(np.rint(outline / wide), 6).astype(np.int64)
+    numbers = []
+    for y, x, count in zip(glands.y, glands.x, counts, strict=True):
+        column = round(64 * x)
+        row = Window(column, column + 1, 0, _CHANCES * int(count))
+        of_gland = gaussian(seed, STREAM + _COLUMNS, round(64 * y) & 0xFFFFFFFF, row)
+        numbers.append(of_gland.reshape(-1, _CHANCES))
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    count = counts.astype(np.float32)[near.owner]
+    share = at / length * count
+    share = share + np.float32(0.3) * sway
+    index = np.floor(share)
+    picked = np.concatenate(numbers)[first[near.owner] + (index.astype(np.int64) % counts[near.owner])]
+    side = (share - index - np.float32(0.5)) * (length / count)
+    return _Columns(side, [picked[..., k] for k in range(_CHANCES)])
+
+
+def _along_outline(along: Plane, across: Plane, half: Plane, radius: Plane) -> tuple[Plane, Plane]:
+    """Return how far along the outline of a capsule places lie, and how long it is."""
+    beyond = along - np.clip(along, -half, half)
+    arc = _PI * radius
+    away = np.abs(beyond)
+    share = away / np.maximum(away + np.abs(across), np.float32(1e-6))
+    # the tangent of which share of a right angle that is, to a hundredth
+    turn = arc / 2 * (share - np.float32(0.48) * share * (1 - share) * (1 - 2 * share))
+    left = across >= 0
+    straight = np.where(left, along + half, 3 * half + arc - along)
+    over = 2 * half + np.where(left, turn, arc - turn)
+    under = 4 * half + arc + np.where(left, arc - turn, turn)
+    at = np.where(beyond > 0, over, np.where(beyond < 0, under, straight))
+    return np.asarray(at, np.float32), np.asarray(4 * half + 2 * arc, np.float32)
+
+
+def _disc(first: Plane, second: Plane, softness: Plane | np.float32) -> Plane:
+    """Return 1 within the unit circle, 0 beyond, and what lies between where it is."""
+    away = np.sqrt(first * first + second * second)
+    return np.asarray(np.clip(np.float32(0.5) + (1 - away) * softness, 0, 1), np.float32)

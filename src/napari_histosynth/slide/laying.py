@@ -1,0 +1,205 @@
+"""What is drawn of a slide by rule, laid into what a network drew: glands, cells, fibers, borders of tissue.
+
+Tiles of levels 6, 4 and 2 (32, 8 and 2 um a pixel) are changed as soon as they are drawn, so that whatever is
+drawn from them takes it up. At level 6 colors stay as they are in the mean over some 350 um, at level 4 those
+of every pixel of the parent do within glands and between them, at level 2 about. Where tissue ends, what
+belongs to it and what is glass is told apart instead.
+
+What is laid depends on the seed, the layout, the pixels and the parent around them: not on the tile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.stain import optical_density
+from napari_histosynth.slide.border import border
+from napari_histosynth.slide.glands import UNIT_LEVEL, tissue_density
+from napari_histosynth.slide.layout import fractions
+from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
+from napari_histosynth.slide.levels import STEP
+from napari_histosynth.slide.sampling import enlarged_by, mean_around, mean_of_blocks
+from napari_histosynth.slide.sketch import light_through
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_histosynth.core.tiles import Window
+
+    Plane = npt.NDArray[np.float32]
+    Pixels = npt.NDArray[np.uint8]
+
+#: Version of the rules; 0 stands for none. Another one makes other pixels, and stores say which it was.
+GLANDS = 3
+#: Levels that are changed.
+LAID = (6, 4, 2)
+#: Pixels of the parent around a tile that are looked at.
+RIM = 8
+#: Pixels of the parent around a tile for which densities are drawn, at levels 4 and 2.
+_RIMS = 2
+#: Share that is kept of what was drawn finer than its parent: in stroma of mucosa, of tumor, in glands, and
+#: in other tissue; and how much of that at level 2.
+_KEPT, _KEPT_ELSEWHERE, _KEPT_OF_CELLS = (0.8, 0.5, 0.4), np.float32(0.3), np.float32(0.4)
+#: Share of the parent's colors that is not given back to connective tissue at level 4.
+_UNLIKE = np.float32(0.35)
+#: And at a border.
+_KEPT_AT_BORDER = np.float32(0.2)
+#: Half the side in pixels of level 6 of the square that keeps its mean there.
+_EVEN = 5
+
+
+def lay_tissue(
+    level: int,
+    seed: int,
+    window: Window,
+    drawn: Pixels,
+    parent: Pixels,
+    layout: npt.NDArray[np.uint8],
+    glass: npt.NDArray[np.int64],
+) -> Pixels:
+    """Lay glands, cells, fibers and borders into a window of a slide.
+
+    Parameters
+    ----------
+    level : int
+        Of the window; where it is not in :data:`LAID`, nothing is laid.
+    seed : int
+        Of the slide.
+    window : Window
+        Pixels of the level, corners multiples of 4.
+    drawn : ndarray
+        uint8 (height, width, 3), what was drawn of it.
+    parent : ndarray
+        uint8 (y, x, 3), what it was drawn from: ``window.coarsen(4).grow(RIM)`` of ``level + 2``.
+    layout : ndarray
+        uint8 (y, x), the whole.
+    glass : ndarray
+        Color of the slide's glass, (3,), 0 to 255.
+
+    Returns
+    -------
+    ndarray
+        uint8 (height, width, 3).
+    """
+    if level not in LAID:
+        return drawn
+    lay = _glands_alone if level > UNIT_LEVEL else _all_tissue
+    change = lay(level, seed, window, drawn, parent, layout, glass)
+    if change is None:
+        return drawn
+    laid: Pixels = np.clip(np.rint(drawn + change), 0, 255).astype(np.uint8)
+    return laid
+
+
+def _glands_alone(
+    level: int,
+    seed: int,
+    window: Window,
+    drawn: Pixels,
+    parent: Pixels,
+    layout: npt.NDArray[np.uint8],
+    glass: npt.NDArray[np.int64],
+) -> Plane | None:
+    """Return what changes at level 6, or None."""
+    wide, inner = window.grow(_EVEN), np.s_[_EVEN:-_EVEN, _EVEN:-_EVEN]
+    shares = fractions(layout, wide, level)
+    strength = np.clip(2 * (shares[MUCOSA] + shares[TUMOR]) - 1, 0, 1)[..., None]
+    painted = tissue_density(level, seed, wide, shares, layout) if strength.any() else None
+    if painted is None:
+        return None
+    factor, density = painted[..., :3], enlarged_by(optical_density(parent), RIM)
+    light = _light(density * factor[inner] * _held(factor, strength, density, _EVEN))
+    light += _kept(level, painted[..., 3:][inner], shares[:, *inner]) * _finer(drawn, parent)
+    return np.asarray(strength[inner] * (light - drawn), np.float32)
+
+
+def _all_tissue(
+    level: int,
+    seed: int,
+    window: Window,
+    drawn: Pixels,
+    parent: Pixels,
+    layout: npt.NDArray[np.uint8],
+    glass: npt.NDArray[np.int64],
+) -> Plane | None:
+    """Return what changes at levels 4 and 2, or None."""
+    rim = STEP * _RIMS
+    wide, inner = window.grow(rim), np.s_[rim:-rim, rim:-rim]
+    shares, even = fractions(layout, wide, level), optical_density(parent)
+    strength = np.clip(1 - 2 * shares[GLASS], 0, 1)[..., None]
+    line = border(level, seed, wide, even, layout, RIM - _RIMS, glass)
+    if line is not None:
+        strength = np.maximum(strength, line.near)
+    painted = tissue_density(level, seed, wide, shares, layout) if strength.any() else None
+    if painted is None:
+        return None
+    factor, within = painted[..., :3], painted[..., 3:][inner]
+    # the parent shows glands already, laid there: they are laid into its mean around
+    density = enlarged_by(mean_around(even, RIM - 1 - _RIMS), 1)
+    away = np.ones_like(strength)
+    if level == UNIT_LEVEL:
+        # fat is paler than what lies between its lobules, which the parent does not show
+        away -= _UNLIKE * shares[TISSUE][..., None]
+    if line is not None:
+        density += line.near * (line.density - density)
+        factor += line.glass * (1 - factor)
+        away *= 1 - line.near
+    light = _light(density * factor)
+    # and its colors are given back, smoothly, but for the haze at borders
+    for left in range(_RIMS, 0, -1):
+        lost = parent[RIM - left : left - RIM, RIM - left : left - RIM] - mean_of_blocks(light)
+        edge = STEP * (_RIMS + 1 - left)
+        light = light[STEP:-STEP, STEP:-STEP] + enlarged_by(lost, 1) * away[edge:-edge, edge:-edge]
+    strength, shares, away = strength[inner], shares[:, *inner], away[inner]
+    kept = _kept(level, within, shares) * (_KEPT_AT_BORDER + (1 - _KEPT_AT_BORDER) * away)
+    change = strength * (light + kept * _finer(drawn, parent) - drawn)
+    if level == UNIT_LEVEL:
+        lost = np.repeat(np.repeat(mean_of_blocks(change), STEP, 0), STEP, 1)
+        change -= lost * (shares[MUCOSA] + shares[TUMOR])[..., None] * away
+    return np.asarray(change, np.float32)
+
+
+def _kept(level: int, within: Plane, shares: Plane) -> Plane:
+    """Return the share that is kept of what was drawn finer than its parent, float32 (y, x, 1)."""
+    of_mucosa, of_tumor, of_glands = (np.float32(one) for one in _KEPT)
+    kept = of_mucosa + (of_tumor - of_mucosa) * shares[TUMOR][..., None]
+    kept += (of_glands - kept) * within
+    if level < UNIT_LEVEL:
+        kept *= _KEPT_OF_CELLS
+    kept += (_KEPT_ELSEWHERE - kept) * (shares[TISSUE] + shares[MUSCLE])[..., None] * (1 - within)
+    return np.asarray(kept, np.float32)
+
+
+def _finer(drawn: Pixels, parent: Pixels) -> Plane:
+    """Return what was drawn finer than its parent."""
+    return np.asarray(drawn - enlarged_by(parent.astype(np.float32), RIM), np.float32)
+
+
+def _held(factor: Plane, strength: Plane, density: Plane, radius: int) -> Plane:
+    """Return what densities are multiplied by, so that the light which passes keeps its mean over a square.
+
+    Densities that vary let more light pass than their mean does: to the second order by half their variance.
+
+    Parameters
+    ----------
+    factor, strength : ndarray
+        float32 (y, x, 3) and (y, x, 1): what densities are multiplied by already, and how much of it is laid.
+    density : ndarray
+        float32 (y - 2 radius, x - 2 radius, 3), natural, of the tissue around.
+    radius : int
+        Half the side of the square.
+    """
+    least = np.float32(0.01)
+    laid = np.maximum(mean_around(strength, radius), least)
+    mean = np.maximum(mean_around(factor * strength, radius) / laid, least)
+    spread = np.maximum(mean_around(factor * factor * strength, radius) / laid - mean * mean, 0)
+    # 1 = held * mean - held ** 2 * density * spread / 2
+    root = np.sqrt(np.maximum(mean * mean - 2 * density * spread, 0))
+    return np.asarray(2 / (mean + root), np.float32)
+
+
+def _light(density: Plane) -> Plane:
+    """Return gray levels, 0 to 255, that densities let through."""
+    return np.asarray(256 * light_through(np.maximum(density, np.float32(0.004))) - 1, np.float32)

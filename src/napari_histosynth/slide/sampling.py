@@ -1,0 +1,58 @@
+"""Means and enlargements of planes, float32 (y, x, c), that are the same bits in every window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.slide.levels import STEP
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Plane = npt.NDArray[np.float32]
+
+
+def mean_around(values: Plane, radius: int) -> Plane:
+    """Return the mean over a square around each pixel, (y - 2 radius, x - 2 radius, c)."""
+    for axis in (0, 1):
+        values = np.moveaxis(values, axis, 0)
+        count = len(values) - 2 * radius
+        total = values[:count].copy()
+        for by in range(1, 2 * radius + 1):
+            total += values[by : by + count]
+        values = np.moveaxis(total * np.float32(1 / (2 * radius + 1)), 0, axis)
+    return values
+
+
+def mean_of_blocks(values: Plane) -> Plane:
+    """Return the means of blocks of 4 x 4 pixels, (y / 4, x / 4, c)."""
+    height, width, colors = values.shape
+    rows = values.reshape(height // STEP, STEP, width, colors)
+    rows = (rows[:, 0] + rows[:, 1]) + (rows[:, 2] + rows[:, 3])
+    cols = rows.reshape(height // STEP, width // STEP, STEP, colors)
+    total = (cols[:, :, 0] + cols[:, :, 1]) + (cols[:, :, 2] + cols[:, :, 3])
+    return np.asarray(total * np.float32(1 / STEP**2), np.float32)
+
+
+def halved_by_means(values: Plane) -> Plane:
+    """Return the means of blocks of 2 x 2 pixels."""
+    rows = values[::2] + values[1::2]
+    return np.asarray((rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25), np.float32)
+
+
+def enlarged_by(values: Plane, rim: int) -> Plane:
+    """Enlarge (y, x, c) four times, bilinearly, without the rim, at least 1."""
+    for axis in (0, 1):
+        values = np.moveaxis(values, axis, 0)
+        count = len(values) - 2 * rim
+        out = np.empty((count, STEP, *values.shape[1:]), np.float32)
+        here = values[rim : rim + count]
+        for part in range(STEP):
+            off = 2 * part + 1 - STEP  # from the middle of the pixel, in eighths of it
+            other = values[rim + 1 : rim + 1 + count] if off > 0 else values[rim - 1 : rim - 1 + count]
+            share = np.float32(abs(off) / (2 * STEP))
+            out[:, part] = here * (1 - share) + other * share
+        values = np.moveaxis(out.reshape(count * STEP, *values.shape[1:]), 0, axis)
+    return values

@@ -1,0 +1,219 @@
+"""Stroma, muscle and lamina propria at 2 um a pixel: fibers in streams and nuclei among them.
+
+Lengths are units of 8 um. Only sums, products, quotients and square roots are taken, so that every machine
+draws the same.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_histosynth.core.noise import gaussian
+from napari_histosynth.core.tiles import Window
+from napari_histosynth.slide.fat import fat
+from napari_histosynth.slide.layoutclasses import MUCOSA, MUSCLE, TISSUE, TUMOR
+from napari_histosynth.slide.softnoise import STREAM, generator, soft_noise
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Plane = npt.NDArray[np.float32]
+
+#: Red, green and blue optical density of nuclei over that of the tissue around: as in real fields at 2 um a
+#: pixel, where the darkest tenth has 2.1 to 2.5, 1.9 to 2.5, 2.1 to 2.5 times the mean of the tissue.
+NUCLEUS = np.array([2.3, 1.95, 2.0], np.float32)
+#: How much nuclei of stroma are paler than those of epithelium.
+_PALER = np.float32(0.9)
+#: Density of what lies between nuclei, by class; of red, green and blue.
+_BETWEEN = {
+    MUCOSA: np.array([0.4, 0.6, 0.48], np.float32),
+    TUMOR: np.array([0.5, 0.72, 0.56], np.float32),
+    TISSUE: np.array([0.85, 0.95, 0.88], np.float32),
+    MUSCLE: np.array([0.9, 0.98, 0.92], np.float32),
+}
+#: Density of adipocytes, and of the membranes between them.
+_EMPTY, _MEMBRANE = np.float32(0.25), np.float32(2.4)
+#: By class, how much bundles and fibers differ in density, how much longer nuclei are, and how many fewer.
+_BUNDLES = {TISSUE: 0.15, MUSCLE: 0.08}
+_STREAKS = {MUCOSA: 0.0, TUMOR: 0.12, TISSUE: 0.3, MUSCLE: 0.16}
+_SLENDER = {TUMOR: 1.0, TISSUE: 1.2, MUSCLE: 2.0}
+_SPARSE = {TUMOR: 0.5, TISSUE: 1.7, MUSCLE: 1.1}
+#: From one nucleus to the next; and how wide a fiber is, and a bundle of them.
+_APART, _FIBER, _BUNDLE = 1.35, 0.55, 2.2
+#: Pixels about a nucleus that it may reach; pixels beyond a window where it is asked which way they lie.
+_PATCH = 5
+SEES = 3 * _PATCH
+#: Numbers that each nucleus takes of a stream of noise.
+_CHANCES = 7
+#: Streams of noise and of chance.
+_SCATTERED, _CROWDS, _BENDS, _FRAYS, _STREAK, _COURSE = 0x8201, 0x8212, 0x8220, 0x8221, 0x8222, 0x310
+
+
+def stroma_density(seed: int, window: Window, scale: float, shares: Plane) -> Plane:
+    """Return the optical density that fibers and nuclei make, as a share of that of the tissue around.
+
+    Parameters
+    ----------
+    seed : int
+        Of the slide.
+    window : Window
+        Pixels.
+    scale : float
+        Units a pixel.
+    shares : ndarray
+        float32 (5, y, x), which share of each pixel is of each class.
+
+    Returns
+    -------
+    ndarray
+        float32 (y, x, 4): of red, green and blue, and 0, which share of each pixel is gland.
+    """
+    course, ways = _course(seed, window, scale)
+    lobules = fat(seed, window, scale, shares[TISSUE])
+    about, tone = scattered(seed, 0, window, scale, _APART, ways, _mixed(_SLENDER, shares))
+    crowd = soft_noise(seed, _CROWDS, window, 6 / scale)
+    outside = shares[TISSUE] + shares[MUSCLE]
+    there = np.clip(np.float32(1.2) + crowd * (1 - outside) + tone - _mixed(_SPARSE, shares), 0, 1)
+    nuclei = np.clip(np.float32(0.5) + about / np.float32(scale), 0, 1) * there
+    if lobules is not None:
+        # between adipocytes lie few nuclei, at their membranes
+        nuclei *= 1 - lobules[0] * np.clip(np.float32(1.2) - 2 * lobules[1], 0, 1)
+    streaks = 1 + _mixed(_STREAKS, shares) * _streaks(seed, window, scale, course, _FIBER)
+    out = np.empty((*window.shape, 4), np.float32)
+    for color in range(3):
+        between = _mixed({kind: float(one[color]) for kind, one in _BETWEEN.items()}, shares) * streaks
+        between = with_fat(between, lobules)
+        out[..., color] = between + (_PALER * NUCLEUS[color] - between) * nuclei
+    out[..., 3] = 0
+    return out
+
+
+def with_fat(density: Plane, lobules: tuple[Plane, Plane] | None) -> Plane:
+    """Return a density, float32 (y, x), with fat in it as :func:`~.fat.fat` returns it."""
+    if lobules is None:
+        return density
+    share, membrane = lobules
+    return np.asarray(density + share * (_EMPTY + (_MEMBRANE - _EMPTY) * membrane - density), np.float32)
+
+
+def bundles(seed: int, window: Window, shares: Plane) -> Plane:
+    """Return how dense bundles of fibers and fat are at 8 um a pixel, float32 (y, x); see the above."""
+    course, _ = _course(seed, window, 1)
+    streaks = _mixed(_BUNDLES, shares) * _streaks(seed, window, 1, course, _BUNDLE)
+    return with_fat(np.asarray(1 + streaks, np.float32), fat(seed, window, 1, shares[TISSUE]))
+
+
+def _mixed(values: dict[int, float], shares: Plane) -> Plane:
+    """Return values of classes, mixed by their shares."""
+    return np.asarray(sum(np.float32(value) * shares[kind] for kind, value in values.items()), np.float32)
+
+
+def _course(seed: int, window: Window, scale: float) -> tuple[npt.NDArray[np.float64], tuple[Plane, Plane]]:
+    """Return which fiber each pixel is of, in units across them, and which way fibers run.
+
+    These are float32 of ``window.grow(SEES)``, down and right.
+    """
+    wide = window.grow(SEES + 1)
+    chance = generator(seed, _COURSE)
+    down, over = (round(float(one), 3) for one in chance.normal(size=2))
+    length = max(math.sqrt(down * down + over * over), 0.01)
+    down, over = down / length, over / length
+    bent = 8 * soft_noise(seed, _BENDS, wide, 22 / scale).astype(np.float64)
+    y, x = np.arange(wide.y0, wide.y1) + 0.5, np.arange(wide.x0, wide.x1) + 0.5
+    across = bent + scale * (down * y[:, None] + over * x)
+    slope_y, slope_x = across[2:, 1:-1] - across[:-2, 1:-1], across[1:-1, 2:] - across[1:-1, :-2]
+    size = np.maximum(np.sqrt(slope_y * slope_y + slope_x * slope_x), 1e-6)
+    inner = np.s_[SEES + 1 : -SEES - 1, SEES + 1 : -SEES - 1]
+    return across[inner], (np.asarray(slope_x / size, np.float32), np.asarray(-slope_y / size, np.float32))
+
+
+def _streaks(seed: int, window: Window, scale: float, course: npt.NDArray[np.float64], wide: float) -> Plane:
+    """Return how dense fibers are, float32 (y, x), mean 0, standard deviation about 1."""
+    frayed = course + 1.6 * wide * soft_noise(seed, _FRAYS, window, 6.5 * wide / scale)
+    at = frayed / wide
+    first = np.floor(at).astype(np.int64)
+    least = int(first.min())
+    numbers = gaussian(seed, STREAM + _STREAK, 0, Window(0, 1, least, int(first.max()) + 2))[0]
+    share = (at - first).astype(np.float32)
+    share = share * share * (3 - 2 * share)
+    here, next_one = numbers[first - least], numbers[first - least + 1]
+    return np.asarray(here + (next_one - here) * share, np.float32)
+
+
+def scattered(
+    seed: int,
+    stream: int,
+    window: Window,
+    scale: float,
+    apart: float,
+    ways: tuple[Plane, Plane] | None = None,
+    slender: Plane | None = None,
+) -> tuple[Plane, Plane]:
+    """Scatter nuclei over a window.
+
+    Parameters
+    ----------
+    seed, stream : int
+        Of the slide, and which of many nuclei.
+    window : Window
+        Pixels.
+    scale : float
+        Units a pixel.
+    apart : float
+        Units from one nucleus to the next.
+    ways : tuple of ndarray, optional
+        float32 (y, x) of ``window.grow(SEES)``, down and right: which way they lie, about.
+    slender : ndarray, optional
+        float32 (y, x) of the window, how long they are.
+
+    Returns
+    -------
+    deep, tone : ndarray
+        float32 (y, x), how far inside the nearest nucleus pixels lie, in units, and a normal number of it.
+    """
+    step, k = apart / scale, _CHANCES
+    wide = window.grow(_PATCH)
+    top, left = math.floor(wide.y0 / step), math.floor(wide.x0 / step)
+    bottom, right = math.floor(wide.y1 / step) + 1, math.floor(wide.x1 / step) + 1
+    nodes = Window(top, bottom, k * left, k * right)
+    numbers = gaussian(seed, STREAM + _SCATTERED + stream, 0, nodes).reshape(-1, k).T
+    rows, cols = np.divmod(np.arange(numbers.shape[1]), right - left)
+    moved = np.clip(0.36 * numbers[:2].astype(np.float64), -0.5, 0.5)
+    y, x = step * (rows + top + 0.5 + moved[0]), step * (cols + left + 0.5 + moved[1])
+    size = np.float32(0.43) * (1 + np.float32(0.16) * numbers[5])
+    down, over = numbers[2], numbers[3]
+    if ways is not None:
+        seen = window.grow(SEES)
+        at = np.floor(y).astype(np.int64) - seen.y0, np.floor(x).astype(np.int64) - seen.x0
+        half = np.float32(0.4)
+        down, over = (way[at] + half * one for way, one in zip(ways, (down, over), strict=True))
+    length = np.maximum(np.sqrt(down * down + over * over), np.float32(1e-3))
+    down, over = down / length, over / length
+    # each nucleus in a square of its own
+    near = np.arange(-_PATCH, _PATCH + 1)
+    at_y = np.floor(y).astype(np.int64)[:, None, None] + near[:, None]
+    at_x = np.floor(x).astype(np.int64)[:, None, None] + near
+    dy = ((at_y + 0.5 - y[:, None, None]) * scale).astype(np.float32)
+    dx = ((at_x + 0.5 - x[:, None, None]) * scale).astype(np.float32)
+    at_y, at_x = at_y - window.y0, at_x - window.x0
+    which, row, col = np.nonzero((at_y >= 0) & (at_y < window.height) & (at_x >= 0) & (at_x < window.width))
+    dy, dx = dy[which, row, 0], dx[which, 0, col]
+    at_y, at_x = at_y[which, row, 0], at_x[which, 0, col]
+    longer = np.float32(0.15)
+    if slender is not None:
+        longer = longer + np.float32(0.45) * slender[at_y, at_x]
+    stretch = 1 + longer * np.clip(1 + numbers[4], 0, 3)[which]
+    lengthwise = (dy * down[which] + dx * over[which]) / stretch
+    sidewise = (dy * over[which] - dx * down[which]) * np.minimum(stretch, np.float32(1.5))
+    depth = size[which] - np.sqrt(lengthwise * lengthwise + sidewise * sidewise)
+    # the deepest counts; which it was is told by the lower bits
+    found = np.full(window.height * window.width, -(2**62), np.int64)
+    number = np.rint(np.float32(64) * numbers[6][which]).astype(np.int64) + 512
+    key = np.rint(np.float32(4096) * depth).astype(np.int64) * 1024 + number
+    np.maximum.at(found, at_y * window.width + at_x, key)
+    found = found.reshape(window.shape)
+    deep = np.maximum((found >> 10).astype(np.float32) / np.float32(4096), np.float32(-9))
+    return deep, ((found & 1023) - 512).astype(np.float32) / np.float32(64)
