@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 from window import Hand, Heart, rest, spin
 
+from napari_histosynth.core.memory import peak_memory
+
 BRUSH = 20  # px
 OTHER = "colon-2class"
 SIZES = (512, 2048, 8192)
@@ -257,14 +259,6 @@ def stroma(labels: np.ndarray[Any, Any]) -> tuple[int, int]:
     middle = labels.shape[0] // 2
     row = int(np.flatnonzero(labels[middle:, middle] == 1)[0])
     return middle + row, middle
-
-
-def peak_memory() -> float:
-    """Return the most memory that this process had, in MB."""
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 def measured(size: int, arguments: argparse.Namespace) -> dict[str, Any]:

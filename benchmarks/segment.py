@@ -13,7 +13,6 @@ px, one field over and over, is labeled: seconds, and how much memory the proces
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from napari_histosynth.core.memory import peak_memory
 from napari_histosynth.io import read_image
 from napari_histosynth.paint.data import Split
 from napari_histosynth.paint.regions import glands_of, labels_of
@@ -90,14 +90,14 @@ def elsewhere(segmenter: Segmenter, folder: Path, console: Console) -> None:
 def cost(segmenter: Segmenter, rgb: np.ndarray, side: int, console: Console) -> None:
     """Print what a large picture costs."""
     segmenter.segment(rgb, segmenter.um_per_px)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory() or 0
     began = time.perf_counter()
     segmenter.segment(Tiled(rgb, side), segmenter.um_per_px)
     seconds = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = peak_memory() or 0
     console.print(
         f"{side:,} px a side: {seconds:.1f} s, {side * side / seconds / 1e6:.2f} megapixels a second, "
-        f"{(after - before) / 1024:,.0f} MB more than a small picture takes (the labels alone are "
+        f"{after - before:,.0f} MB more than a small picture takes (the labels alone are "
         f"{side * side / 1e6:,.0f} MB)"
     )
 

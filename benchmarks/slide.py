@@ -29,6 +29,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from napari_histosynth.core.memory import peak_memory
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.drawing import Setup, draw_slide, local_crew
 from napari_histosynth.slide.export import export_slide
@@ -41,14 +42,12 @@ URCDM = (1 + 7 * 7 + 46 * 46) * (1024 + 256 + 256)  # evaluations a slide, seed-
 
 VIEW = 1024  # px a side of what one looks at
 
-KILO = 1 << 20 if sys.platform == "darwin" else 1 << 10  # what resource counts, in a megabyte
-
 clock = time.perf_counter
 
 
 def peak_megabytes() -> float:
     """Return the most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILO
+    return peak_memory() or float("nan")
 
 
 def middle_of_tissue(slide: Slide) -> tuple[int, int]:
@@ -175,7 +174,8 @@ def whole(model: SlideModel, name: str, size: int, workers: int, folder: Path, c
 
 def peak_children() -> float:
     """Return the most memory that a process begun by this one has had."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / KILO
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024) * 1e-6
 
 
 def main() -> None:

@@ -20,7 +20,6 @@ import argparse
 import json
 import math
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -33,6 +32,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from napari_histosynth.core.memory import peak_memory
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window, tile_windows
@@ -157,7 +157,7 @@ def field(rgb: np.ndarray, side: int, um_per_px: float, folder: Path) -> Path:
 def work(model: str, source: str, out: str, tile: int, stop: float) -> None:
     """Stain a file, and print what it took as JSON; kill oneself at a share of the work."""
     loaded = load_stain_model(model)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     began = time.perf_counter()
 
     def tell(share: float) -> None:
@@ -166,7 +166,7 @@ def work(model: str, source: str, out: str, tile: int, stop: float) -> None:
 
     done = stain_file(loaded, source, out, tile=tile, progress=tell)
     seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_memory()
     facts = {"seconds": seconds, "before": before, "peak": peak, "drawn": done.drawn, "blank": done.blank}
     print(json.dumps({**facts, "kept": done.kept, "tiles": done.tiles}))
 
@@ -188,7 +188,7 @@ def cost(model: str, rgb: np.ndarray, side: int, um_per_px: float, tile: int, co
             f"{side:,} px a side: {once['seconds']:.0f} s, "
             f"{side**2 / once['seconds'] / 1e6:.2f} megapixels a second, "
             f"{once['drawn']:.0f} tiles drawn, {once['blank']:.0f} of one color, peak memory of the process "
-            f"{once['peak'] / 1024:,.0f} MB ({once['before'] / 1024:,.0f} MB with the model loaded)"
+            f"{once['peak']:,.0f} MB ({once['before']:,.0f} MB with the model loaded)"
         )
         seam = seam_measure(open_tiff(out).levels[0], tile, step=load_stain_model(model).generator().stride)
         console.print(

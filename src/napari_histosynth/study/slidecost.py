@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_histosynth.core.errors import HistosynthError
+from napari_histosynth.core.memory import peak_memory
 from napari_histosynth.core.tiles import Window
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def measure_cost(task: CostTask) -> dict[str, Any]:
         "seconds_tile": each * per_tile,
         "hours": seconds / 3600,
         "megapixels_s": task.side**2 * 1e-6 / max(seconds, 1e-9),
-        "memory_mb": _memory(),
+        "memory_mb": peak_memory(),
         "threads": torch.get_num_threads(),
     }
 
@@ -193,18 +194,3 @@ def _view(slide: Any) -> Window:
     y, x = (int(at) * 64 for at in middle)
     y, x = max(0, min(y, height - VIEW)), max(0, min(x, width - VIEW))
     return Window(y, y + VIEW, x, x + VIEW).clip((height, width))
-
-
-def _memory() -> float | None:
-    """Return the most memory that this process held, in megabytes of a million bytes."""
-    # what getrusage tells begins with what the process had that started this one
-    status = Path("/proc/self/status")
-    if status.exists():
-        (peak,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(peak.split()[1]) * 1024e-6
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most * (1 if sys.platform == "darwin" else 1024) * 1e-6
