@@ -77,16 +77,26 @@ def test_the_commands_for_the_shell_run_in_their_order(workplace: Path) -> None:
     assert (workplace / "found.png").exists()
 
 
+@pytest.fixture(scope="module")
+def helps() -> dict[tuple[str, ...], str]:
+    """What commands have said of themselves."""
+    return {}
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_every_command_and_option_on_a_page_exists(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_and_option_on_a_page_exists(
+    page: str, helps: dict[tuple[str, ...], str], capsys: pytest.CaptureFixture[str]
+) -> None:
     for arguments in commands(page):
         words = [word for word in arguments if not word.startswith("-")]
         depth = 2 if words[0] in ("models", "train", "evaluate", "anchors", "atlas", "slide") else 1
-        capsys.readouterr()
-        run([*words[:depth], "--help"])
-        shown = capsys.readouterr().out
+        command = tuple(words[:depth])
+        if command not in helps:
+            capsys.readouterr()
+            run([*command, "--help"])
+            helps[command] = capsys.readouterr().out
         options = [word for word in arguments if word.startswith("-")]
-        assert [option for option in options if not re.search(rf"{option}\b", shown)] == []
+        assert [option for option in options if not re.search(rf"{option}\b", helps[command])] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
