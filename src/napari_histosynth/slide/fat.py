@@ -41,7 +41,7 @@ def fat(seed: int, window: Window, scale: float, tissue: Plane) -> tuple[Plane, 
     scale : float
         Units a pixel.
     tissue : ndarray
-        float32 (y, x), how much of each pixel is connective tissue.
+        float32 (y, x), how much of each pixel may be fat.
 
     Returns
     -------

@@ -21,7 +21,9 @@ from napari_histosynth.slide.glandcells import cell_density
 from napari_histosynth.slide.glandground import Manner
 from napari_histosynth.slide.glandnear import nearest_glands
 from napari_histosynth.slide.glandshapes import Glands, glands_around
-from napari_histosynth.slide.layoutclasses import MUSCLE, TISSUE, TUMOR
+from napari_histosynth.slide.layout import fractions
+from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
+from napari_histosynth.slide.levels import LAYOUT_LEVEL
 from napari_histosynth.slide.sampling import halved_by_means
 from napari_histosynth.slide.softnoise import STREAM, soft_noise
 from napari_histosynth.slide.stroma import bundles, stroma_density
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Level whose pixels are the unit of lengths, 8 um.
 UNIT_LEVEL = 4
+#: Cells of the layout from mucosa to fat, at least.
+_FAT_FROM_MUCOSA = 5
 #: Units that glands are found for at a time, at least.
 _BLOCK = 536
 #: Streams of noise: outlines that wander, and small lumens, and cells.
@@ -51,7 +55,12 @@ _BLUE, _PINK = np.array([1.05, 0.99, 1.0], np.float32), np.array([0.93, 1.03, 1.
 
 
 def tissue_density(
-    level: int, seed: int, window: Window, shares: Plane, layout: npt.NDArray[np.uint8]
+    level: int,
+    seed: int,
+    window: Window,
+    shares: Plane,
+    layout: npt.NDArray[np.uint8],
+    pale: Plane | None = None,
 ) -> Plane | None:
     """Return the optical density of tissue, as a share of that around it.
 
@@ -67,6 +76,8 @@ def tissue_density(
         float32 (5, height, width), which share of each pixel is of each class.
     layout : ndarray
         uint8 (y, x), the whole.
+    pale : ndarray, optional
+        float32 (height, width), 1 where the tissue around is pale enough to be fat, to 0.
 
     Returns
     -------
@@ -79,20 +90,36 @@ def tissue_density(
     scale = 2.0 ** (level - UNIT_LEVEL)  # units a pixel
     out = np.empty((*window.shape, 4), np.float32)
     found = scale <= 1
+    # below mucosa lies no fat
+    fatty = shares[TISSUE] * _far_from_mucosa(level, window, layout) if found else shares[TISSUE]
+    if pale is not None:
+        fatty = fatty * pale
     for relative in tile_windows(Window.of_shape(window.shape), int(_BLOCK / scale)):
         block = relative.shift(window.y0, window.x0)
         share = shares[:, *relative.slices]
         units = block.refine(int(scale)) if scale >= 1 else block.coarsen(int(1 / scale))
         glands = glands_around(seed, units, layout, manner)
         if glands is None:
-            out[relative.slices] = _stroma(seed, block, scale, share)
+            out[relative.slices] = _stroma(seed, block, scale, share, fatty[relative.slices])
             continue
         found = True
         if over > 1:
             share = np.repeat(np.repeat(share, over, 1), over, 2)
-        painted = _painted(seed, block.refine(over), scale / over, glands, share)
+        painted = _painted(seed, block.refine(over), scale / over, glands, share, fatty[relative.slices])
         out[relative.slices] = painted if over == 1 else halved_by_means(painted)
     return out if found else None
+
+
+def _far_from_mucosa(level: int, window: Window, layout: npt.NDArray[np.uint8]) -> Plane:
+    """Return 1 to 0, float32 (y, x), where the layout has mucosa within :data:`_FAT_FROM_MUCOSA` cells."""
+    from scipy import ndimage
+
+    side = 2 ** (LAYOUT_LEVEL - level)
+    cells = window.coarsen(side).grow(_FAT_FROM_MUCOSA + 2).clip(layout.shape)
+    near = ndimage.binary_dilation(layout[cells.slices] == MUCOSA, iterations=_FAT_FROM_MUCOSA)
+    marked = np.where(near, MUCOSA, GLASS).astype(np.uint8)
+    here = window.shift(-cells.y0 * side, -cells.x0 * side)
+    return np.asarray(1 - fractions(marked, here, level)[MUCOSA], np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -101,16 +128,16 @@ def manner_of(seed: int) -> Manner:
     return Manner.of(seed)
 
 
-def _stroma(seed: int, window: Window, scale: float, shares: Plane) -> Plane:
+def _stroma(seed: int, window: Window, scale: float, shares: Plane, fatty: Plane) -> Plane:
     """Return the densities of a window beside glands."""
     if scale < 1:
-        return stroma_density(seed, window, scale, shares)
+        return stroma_density(seed, window, scale, shares, fatty)
     tumor, outside = shares[TUMOR], shares[TISSUE] + shares[MUSCLE]
     stroma = np.float32(_STROMA[0]) + np.float32(_STROMA[1] - _STROMA[0]) * tumor
     if scale == 1:
         grain = gaussian(seed, STREAM + _GRAIN, UNIT_LEVEL, window)
         stroma *= 1 + (np.float32(_CELLS[0]) + np.float32(_CELLS[1] - _CELLS[0]) * tumor) * grain
-        stroma += (bundles(seed, window, shares) - stroma) * outside
+        stroma += (bundles(seed, window, shares, fatty) - stroma) * outside
     out = np.empty((*window.shape, 4), np.float32)
     for color in range(3):
         out[..., color] = stroma * (_PINK[color] + (1 - _PINK[color]) * outside)
@@ -118,7 +145,7 @@ def _stroma(seed: int, window: Window, scale: float, shares: Plane) -> Plane:
     return out
 
 
-def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Plane) -> Plane:
+def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Plane, fatty: Plane) -> Plane:
     """Return the densities of a window in which there are glands."""
     cell, tumor = 7 / scale, shares[TUMOR]
     sway = (np.float32(0.35) + np.float32(1.1) * tumor, np.float32(0.8) * tumor)
@@ -135,7 +162,7 @@ def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Pl
         # lumens pierce a nest where noise is high, but for its outermost cells
         pierced = np.float32(2.2) * (soft_noise(seed, _HOLES, window, 4.2 / scale) - np.float32(0.75))
         pierced = np.minimum(pierced, -(edge + np.float32(2.5)))
-    stroma = _stroma(seed, window, scale, shares)
+    stroma = _stroma(seed, window, scale, shares, fatty)
     if scale < 1:
         return cell_density(seed, window, scale, near, edge, pierced, stroma)
     soft = np.float32(1 / max(1.0, scale))

@@ -42,10 +42,12 @@ _RIMS = 2
 #: Share that is kept of what was drawn finer than its parent: in stroma of mucosa, of tumor, in glands, and
 #: in other tissue; and how much of that at level 2.
 _KEPT, _KEPT_ELSEWHERE, _KEPT_OF_CELLS = (0.8, 0.5, 0.4), np.float32(0.3), np.float32(0.4)
+#: How much of all that at a border.
+_KEPT_AT_BORDER = np.float32(0.2)
 #: Share of the parent's colors that is not given back to connective tissue at level 4.
 _UNLIKE = np.float32(0.35)
-#: And at a border.
-_KEPT_AT_BORDER = np.float32(0.2)
+#: Density, of red, green and blue together, from which tissue has no fat; how soon it has below that.
+_NO_FAT, _PALER = np.float32(1.0), np.float32(3)
 #: Half the side in pixels of level 6 of the square that keeps its mean there.
 _EVEN = 5
 
@@ -132,12 +134,15 @@ def _all_tissue(
     line = border(level, seed, wide, even, layout, RIM - _RIMS, glass)
     if line is not None:
         strength = np.maximum(strength, line.near)
-    painted = tissue_density(level, seed, wide, shares, layout) if strength.any() else None
+    if not strength.any():
+        return None
+    # the parent shows glands already, laid there: they are laid into its mean around
+    density = enlarged_by(mean_around(even, RIM - 1 - _RIMS), 1)
+    pale = np.clip((_NO_FAT - density.sum(2)) * _PALER, 0, 1)
+    painted = tissue_density(level, seed, wide, shares, layout, pale)
     if painted is None:
         return None
     factor, within = painted[..., :3], painted[..., 3:][inner]
-    # the parent shows glands already, laid there: they are laid into its mean around
-    density = enlarged_by(mean_around(even, RIM - 1 - _RIMS), 1)
     away = np.ones_like(strength)
     if level == UNIT_LEVEL:
         # fat is paler than what lies between its lobules, which the parent does not show

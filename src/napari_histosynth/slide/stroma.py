@@ -52,7 +52,7 @@ _CHANCES = 7
 _SCATTERED, _CROWDS, _BENDS, _FRAYS, _STREAK, _COURSE = 0x8201, 0x8212, 0x8220, 0x8221, 0x8222, 0x310
 
 
-def stroma_density(seed: int, window: Window, scale: float, shares: Plane) -> Plane:
+def stroma_density(seed: int, window: Window, scale: float, shares: Plane, fatty: Plane) -> Plane:
     """Return the optical density that fibers and nuclei make, as a share of that of the tissue around.
 
     Parameters
@@ -65,6 +65,8 @@ def stroma_density(seed: int, window: Window, scale: float, shares: Plane) -> Pl
         Units a pixel.
     shares : ndarray
         float32 (5, y, x), which share of each pixel is of each class.
+    fatty : ndarray
+        float32 (y, x), how much of each pixel may be fat.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def stroma_density(seed: int, window: Window, scale: float, shares: Plane) -> Pl
         float32 (y, x, 4): of red, green and blue, and 0, which share of each pixel is gland.
     """
     course, ways = _course(seed, window, scale)
-    lobules = fat(seed, window, scale, shares[TISSUE])
+    lobules = fat(seed, window, scale, fatty)
     about, tone = scattered(seed, 0, window, scale, _APART, ways, _mixed(_SLENDER, shares))
     crowd = soft_noise(seed, _CROWDS, window, 6 / scale)
     outside = shares[TISSUE] + shares[MUSCLE]
@@ -99,11 +101,11 @@ def with_fat(density: Plane, lobules: tuple[Plane, Plane] | None) -> Plane:
     return np.asarray(density + share * (_EMPTY + (_MEMBRANE - _EMPTY) * membrane - density), np.float32)
 
 
-def bundles(seed: int, window: Window, shares: Plane) -> Plane:
+def bundles(seed: int, window: Window, shares: Plane, fatty: Plane) -> Plane:
     """Return how dense bundles of fibers and fat are at 8 um a pixel, float32 (y, x); see the above."""
     course, _ = _course(seed, window, 1)
     streaks = _mixed(_BUNDLES, shares) * _streaks(seed, window, 1, course, _BUNDLE)
-    return with_fat(np.asarray(1 + streaks, np.float32), fat(seed, window, 1, shares[TISSUE]))
+    return with_fat(np.asarray(1 + streaks, np.float32), fat(seed, window, 1, fatty))
 
 
 def _mixed(values: dict[int, float], shares: Plane) -> Plane:
