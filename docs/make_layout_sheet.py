@@ -37,6 +37,8 @@ from napari_histosynth.study.layoutmaterial import (
 from napari_histosynth.zoo import find_model
 
 TILE, GAP, TEXT = 200, 6, 16
+#: Pixels a side that are filmed.
+FILMED = 1024
 UM = 0.62
 #: Most bytes of the film.
 MOST = 2_000_000
@@ -130,7 +132,7 @@ def card_picture(sampler: Sampler, painter: PaintModel, seed: int) -> Image.Imag
 def film(sampler: Sampler, painter: PaintModel, seed: int, path: Path, steps: int) -> None:
     """Write the film from the first to the last grade, as large as it may be."""
     first, last = (
-        sampler.sample(seed, grade=grade, um_per_px=UM)
+        sampler.sample(seed, grade=grade, size_px=(FILMED, FILMED), um_per_px=UM)
         for grade in (sampler.model.grades[0], sampler.model.grades[-1])
     )
     frames = morph_frames(sampler, first, last, steps, painter)

@@ -198,6 +198,28 @@ def test_fat_is_empty_but_for_membranes() -> None:
     assert fat(5, Window(0, 8, 0, 8), 0.25, 0 * tissue[:8, :8]) is None
 
 
+def test_fat_lies_in_pale_tissue_and_away_from_mucosa() -> None:
+    layout = np.full((192, 192), TISSUE, np.uint8)
+    layout[:60] = MUCOSA
+    window = Window(60 * 4, 60 * 4 + 160, 256, 512)
+    shares = fractions(layout, window, 4)
+
+    def densities(pale: float) -> np.ndarray:
+        found = tissue_density(4, 5, window, shares, layout, np.full(window.shape, pale, np.float32))
+        assert found is not None
+        return found[..., 0]
+
+    with_fat, without = densities(1), densities(0)
+    assert np.array_equal(with_fat[:16], without[:16])
+    empty = with_fat[40:] < 0.5
+    assert empty.mean() > 0.1
+    assert (without[40:] < 0.5).mean() < 0.01
+    part = window.grow(-32)
+    again = tissue_density(4, 5, part, fractions(layout, part, 4), layout)
+    assert again is not None
+    assert np.array_equal(again[..., 0], with_fat[part.relative_to(window).slices])
+
+
 def hazy(level: int, window: Window, layout: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A picture of a window with the haze between tissue and glass that a parent shows, and that parent."""
     seen = window.coarsen(4).grow(RIM)

@@ -52,7 +52,14 @@ class _Columns:
 
 
 def cell_density(
-    seed: int, window: Window, scale: float, near: Nearest, edge: Plane, pierced: Plane | None, stroma: Plane
+    seed: int,
+    window: Window,
+    scale: float,
+    near: Nearest,
+    edge: Plane,
+    pierced: Plane | None,
+    stroma: Plane,
+    there: Plane,
 ) -> Plane:
     """Return the optical density that glands and cells make, as a share of that of the tissue around.
 
@@ -72,6 +79,8 @@ def cell_density(
         float32 (y, x), more than 0 in small lumens of nests; None where there are no nests.
     stroma : ndarray
         float32 (y, x, 4), what lies around glands, as it is returned.
+    there : ndarray
+        float32 (y, x), which share of glands is there.
 
     Returns
     -------
@@ -110,7 +119,7 @@ def cell_density(
             lumen = np.where((wall > 25) | (near.of("holes") > 0), holes, lumen)
         fourth = np.where(nests, tone, fourth)
     out = np.empty((*window.shape, 4), np.float32)
-    within = np.clip(np.float32(0.5) - edge * soft, 0, 1)
+    within = there * np.clip(np.float32(0.5) - edge * soft, 0, 1)
     fill = np.float32(0.55) + (_EMPTY - np.float32(0.55)) * pale
     nucleus = nucleus * (1 - lumen) * np.clip(1 + np.float32(0.12) * fourth, 0, np.float32(1.2))
     for color in range(3):

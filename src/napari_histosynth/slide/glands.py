@@ -163,11 +163,13 @@ def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Pl
         pierced = np.float32(2.2) * (soft_noise(seed, _HOLES, window, 4.2 / scale) - np.float32(0.75))
         pierced = np.minimum(pierced, -(edge + np.float32(2.5)))
     stroma = _stroma(seed, window, scale, shares, fatty)
+    # a crypt that is longer than the mucosa is thick ends with it
+    there = np.clip(2 * (shares[MUCOSA] + tumor), 0, 1)
     if scale < 1:
-        return cell_density(seed, window, scale, near, edge, pierced, stroma)
+        return cell_density(seed, window, scale, near, edge, pierced, stroma, there)
     soft = np.float32(1 / max(1.0, scale))
     wall, pale, holes, of_tumor = (near.of(name) for name in ("wall", "pale", "holes", "tumor"))
-    within = np.clip(np.float32(0.5) - edge * soft, 0, 1)
+    within = there * np.clip(np.float32(0.5) - edge * soft, 0, 1)
     core = np.clip(np.float32(0.5) - (edge + wall) * soft, 0, 1)
     if pierced is not None:
         core = np.where(holes > 0, np.clip(np.float32(0.5) + pierced * soft, 0, 1), core)
