@@ -44,7 +44,7 @@ def results(cheap: bool = True) -> dict[str, Any]:
             "noise": {"seeds": 0.4, "neighbors": 1.0},
         },
         "joins": {
-            "coherence": 48.3, "drift": [0.1, -0.2, 0.0], "seam": seam, "inside": seam,
+            "coherence": 48.3, "with_borders": 31.2, "drift": [0.1, -0.2, 0.0], "seam": seam, "inside": seam,
             "alone": {"ratio": 1.42, "error": 0.05}, "one": {"ratio": 1.0, "differs": 1},
             "glass": {"pixels": 9, "pale": 0.991},
         },

@@ -87,8 +87,10 @@ def lay_tissue(
     """
     if level not in LAID:
         return drawn
-    lay = _glands_alone if level > UNIT_LEVEL else _all_tissue
-    change = lay(level, seed, window, drawn, parent, layout, glass)
+    if level > UNIT_LEVEL:
+        change = _glands_alone(level, seed, window, drawn, parent, layout)
+    else:
+        change = _all_tissue(level, seed, window, drawn, parent, layout, glass)
     if change is None:
         return drawn
     laid: Pixels = np.clip(np.rint(drawn + change), 0, 255).astype(np.uint8)
@@ -102,7 +104,6 @@ def _glands_alone(
     drawn: Pixels,
     parent: Pixels,
     layout: npt.NDArray[np.uint8],
-    glass: npt.NDArray[np.int64],
 ) -> Plane | None:
     """Return what changes at level 6, or None."""
     wide, inner = window.grow(_EVEN), np.s_[_EVEN:-_EVEN, _EVEN:-_EVEN]
