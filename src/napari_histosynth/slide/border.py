@@ -53,6 +53,7 @@ def border(
     seed: int,
     window: Window,
     density: Plane,
+    shares: Plane,
     layout: npt.NDArray[np.uint8],
     rim: int,
     color: npt.NDArray[np.int64],
@@ -69,6 +70,8 @@ def border(
         Pixels of the level, corners multiples of 4.
     density : ndarray
         float32 (y, x, 3), optical density of the parent: ``window.coarsen(4).grow(rim)``.
+    shares : ndarray
+        float32 (5, height, width), which share of each pixel of the window is of each class.
     layout : ndarray
         uint8 (y, x), the whole.
     rim : int
@@ -101,7 +104,7 @@ def border(
     planes = enlarged_by(np.concatenate([empty, tissue, cover, close], 2).astype(np.float32), kept)
     outside, within, near = planes[..., :3], planes[..., 3:6], planes[..., 7:]
     # a cleft that the layout has is one, however much of it the parent shows
-    cover = planes[..., 6:7] * (1 - np.float32(0.6) * fractions(layout, window, level)[GLASS][..., None])
+    cover = planes[..., 6:7] * (1 - np.float32(0.6) * shares[GLASS][..., None])
     noise = soft_noise(seed, _FRAYED, window, 5)[..., None]
     inside = np.clip(np.float32(0.5) + _SHARP * (cover - np.float32(0.4) + _FRAY * noise), 0, 1)
     between = outside + (within - outside) * inside

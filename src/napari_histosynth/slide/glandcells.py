@@ -111,12 +111,13 @@ def cell_density(
     goblet[tubes | (fourth < -0.6)] = 0
     nucleus[~tubes & (fourth > 1.1)] = 0
     if tubes.any():
-        nests = (wall > 25) | (near.of("holes") > 0) | (tubes & (deep > 2.7))
+        anyhow = (wall > 25) | (near.of("holes") > 0)
+        nests = anyhow | (tubes & (deep > 2.7))
         about, tone = scattered(seed, 1, window, scale, _APART)
         nucleus = np.where(nests, np.clip(np.float32(0.5) + about * soft, 0, 1), nucleus)
         if pierced is not None:
             holes = np.where(wall > 25, 0, np.clip(np.float32(0.5) + pierced * soft, 0, 1))
-            lumen = np.where((wall > 25) | (near.of("holes") > 0), holes, lumen)
+            lumen = np.where(anyhow, holes, lumen)
         fourth = np.where(nests, tone, fourth)
     out = np.empty((*window.shape, 4), np.float32)
     within = there * np.clip(np.float32(0.5) - edge * soft, 0, 1)

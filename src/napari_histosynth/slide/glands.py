@@ -91,7 +91,9 @@ def tissue_density(
     out = np.empty((*window.shape, 4), np.float32)
     found = scale <= 1
     # below mucosa lies no fat
-    fatty = shares[TISSUE] * _far_from_mucosa(level, window, layout) if found else shares[TISSUE]
+    fatty = shares[TISSUE]
+    if found and fatty.any():
+        fatty = fatty * _far_from_mucosa(level, window, layout)
     if pale is not None:
         fatty = fatty * pale
     for relative in tile_windows(Window.of_shape(window.shape), int(_BLOCK / scale)):

@@ -132,7 +132,7 @@ def _all_tissue(
     wide, inner = window.grow(rim), np.s_[rim:-rim, rim:-rim]
     shares, even = fractions(layout, wide, level), optical_density(parent)
     strength = np.clip(1 - 2 * shares[GLASS], 0, 1)[..., None]
-    line = border(level, seed, wide, even, layout, RIM - _RIMS, glass)
+    line = border(level, seed, wide, even, shares, layout, RIM - _RIMS, glass)
     if line is not None:
         strength = np.maximum(strength, line.near)
     if not strength.any():

@@ -73,9 +73,10 @@ def stroma_density(seed: int, window: Window, scale: float, shares: Plane, fatty
     ndarray
         float32 (y, x, 4): of red, green and blue, and 0, which share of each pixel is gland.
     """
-    course, ways = _course(seed, window, scale)
+    wide = _course(seed, window.grow(SEES + 1), scale)
+    course = wide[SEES + 1 : -SEES - 1, SEES + 1 : -SEES - 1]
     lobules = fat(seed, window, scale, fatty)
-    about, tone = scattered(seed, 0, window, scale, _APART, ways, _mixed(_SLENDER, shares))
+    about, tone = scattered(seed, 0, window, scale, _APART, _ways(wide), _mixed(_SLENDER, shares))
     crowd = soft_noise(seed, _CROWDS, window, 6 / scale)
     outside = shares[TISSUE] + shares[MUSCLE]
     there = np.clip(np.float32(1.2) + crowd * (1 - outside) + tone - _mixed(_SPARSE, shares), 0, 1)
@@ -103,8 +104,7 @@ def with_fat(density: Plane, lobules: tuple[Plane, Plane] | None) -> Plane:
 
 def bundles(seed: int, window: Window, shares: Plane, fatty: Plane) -> Plane:
     """Return how dense bundles of fibers and fat are at 8 um a pixel, float32 (y, x); see the above."""
-    course, _ = _course(seed, window, 1)
-    streaks = _mixed(_BUNDLES, shares) * _streaks(seed, window, 1, course, _BUNDLE)
+    streaks = _mixed(_BUNDLES, shares) * _streaks(seed, window, 1, _course(seed, window, 1), _BUNDLE)
     return with_fat(np.asarray(1 + streaks, np.float32), fat(seed, window, 1, fatty))
 
 
@@ -113,23 +113,22 @@ def _mixed(values: dict[int, float], shares: Plane) -> Plane:
     return np.asarray(sum(np.float32(value) * shares[kind] for kind, value in values.items()), np.float32)
 
 
-def _course(seed: int, window: Window, scale: float) -> tuple[npt.NDArray[np.float64], tuple[Plane, Plane]]:
-    """Return which fiber each pixel is of, in units across them, and which way fibers run.
-
-    These are float32 of ``window.grow(SEES)``, down and right.
-    """
-    wide = window.grow(SEES + 1)
+def _course(seed: int, window: Window, scale: float) -> npt.NDArray[np.float64]:
+    """Return which fiber each pixel of a window is of, in units across them."""
     chance = generator(seed, _COURSE)
     down, over = (round(float(one), 3) for one in chance.normal(size=2))
     length = max(math.sqrt(down * down + over * over), 0.01)
     down, over = down / length, over / length
-    bent = 8 * soft_noise(seed, _BENDS, wide, 22 / scale).astype(np.float64)
-    y, x = np.arange(wide.y0, wide.y1) + 0.5, np.arange(wide.x0, wide.x1) + 0.5
-    across = bent + scale * (down * y[:, None] + over * x)
-    slope_y, slope_x = across[2:, 1:-1] - across[:-2, 1:-1], across[1:-1, 2:] - across[1:-1, :-2]
+    bent = 8 * soft_noise(seed, _BENDS, window, 22 / scale).astype(np.float64)
+    y, x = np.arange(window.y0, window.y1) + 0.5, np.arange(window.x0, window.x1) + 0.5
+    return np.asarray(bent + scale * (down * y[:, None] + over * x), np.float64)
+
+
+def _ways(course: npt.NDArray[np.float64]) -> tuple[Plane, Plane]:
+    """Return which way fibers run, down and right: float32, a pixel less on each side than the course."""
+    slope_y, slope_x = course[2:, 1:-1] - course[:-2, 1:-1], course[1:-1, 2:] - course[1:-1, :-2]
     size = np.maximum(np.sqrt(slope_y * slope_y + slope_x * slope_x), 1e-6)
-    inner = np.s_[SEES + 1 : -SEES - 1, SEES + 1 : -SEES - 1]
-    return across[inner], (np.asarray(slope_x / size, np.float32), np.asarray(-slope_y / size, np.float32))
+    return np.asarray(slope_x / size, np.float32), np.asarray(-slope_y / size, np.float32)
 
 
 def _streaks(seed: int, window: Window, scale: float, course: npt.NDArray[np.float64], wide: float) -> Plane:
