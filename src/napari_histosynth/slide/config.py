@@ -35,6 +35,7 @@ class SlideDataSection(Section):
     jitter: float = Field(0.06, ge=0)  # of the density of the stain, a share
     doubt: float = Field(0.02, ge=0)  # noise on what parents say at most, a share of the range
     chain: float = Field(0.0, ge=0, le=1)  # share of crops whose parents the network draws itself
+    own: float = Field(0.0, ge=0, le=1)  # share at 0.5 um whose parents are of slides that the start draws
 
 
 class SlideLossSection(Section):

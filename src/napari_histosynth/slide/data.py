@@ -15,6 +15,7 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.data import PICTURES, draw_density, scale_density, turned
 from napari_histosynth.slide.layout import fractions, layout_of_picture
 from napari_histosynth.slide.levels import DRAWN, LAYOUT_LEVEL, SKETCH_LEVEL, STEP
+from napari_histosynth.slide.owndata import OwnField, like
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -116,6 +117,8 @@ class PairSampler:
         Pixels beyond each side of a crop of which the parent and the layout are given; a multiple of 4.
     stride : int
         Sides of what the network draws are multiples of this.
+    own : sequence of OwnField
+        Fields of slides that a model drew, for ``data.own``.
 
     Attributes
     ----------
@@ -127,7 +130,12 @@ class PairSampler:
     """
 
     def __init__(
-        self, config: SlideConfig, children: Sequence[Child], margin: int, stride: int = STEP
+        self,
+        config: SlideConfig,
+        children: Sequence[Child],
+        margin: int,
+        stride: int = STEP,
+        own: Sequence[OwnField] = (),
     ) -> None:
         self.config, self.margin, self.crop = config, margin, config.loop.crop
         if self.crop % STEP or margin % STEP:
@@ -142,11 +150,14 @@ class PairSampler:
         self.rim = (self.drawn - self.parent) // 2
         self.wide = STEP * (self.drawn + 2 * margin)
         self.chained = round(config.data.chain * config.loop.batch)
+        self._own, self.owned = own, round(config.data.own * config.loop.batch) if own else 0
         chances = np.array(
             [share * bool(some) for share, some in zip(config.data.steps, self.children, strict=True)]
         )
         if not chances.sum():
             raise TrainingError(f"No picture of a slide is large enough for crops of {self.crop} px.")
+        if self.owned and not self.children[-1]:
+            raise TrainingError("No picture at 0.5 um a pixel is large enough to learn from one's own.")
         self._chances = chances / chances.sum()
         self._areas = [
             np.array([child.image.shape[0] * child.image.shape[1] for child in some], float)
@@ -163,15 +174,21 @@ class PairSampler:
             (n, 5, p, p), p = (crop + 2 margin) / 4; ``step`` int64 (n,), 0 for level 6 to 3 for level 0.
             Of those whose parents the network has to draw itself, ``chained`` int64 (m,) says which they
             are, ``above`` uint8 (m, q, q, 3) and ``layout_above`` float32 (m, 5, q, q) what from;
-            q = (drawn + 2 margin) / 4.
+            q = (drawn + 2 margin) / 4. Of those that are compared to what is drawn from one's own parents,
+            ``own`` int64 (m,) says which they are, ``own_parent`` and ``own_layout`` are as ``parent`` and
+            ``layout``.
         """
         rng = np.random.default_rng((self.config.loop.seed, step))
         images, parents, layouts, steps = [], [], [], []
         above, layouts_above, chained = [], [], []
+        own, own_parents, own_layouts = [], [], []
         n, inner = self.config.loop.batch, slice(self.margin, -self.margin or None)
+        paired = n - self.owned
         for index in range(n):
             taken = int(rng.choice(len(self._chances), p=self._chances))
-            image, layout = self._crop(rng, taken, wide=index >= n - self.chained)
+            if index >= paired:
+                taken = len(self._chances) - 1
+            image, layout = self._crop(rng, taken, wide=paired - self.chained <= index < paired)
             turns, flip = int(rng.integers(4)), bool(rng.integers(2))
             image = turned(scale_density(image, draw_density(rng, self.config.data.jitter)), turns, flip)
             layout = turned(layout, turns, flip)
@@ -183,6 +200,11 @@ class PairSampler:
                 layout = layout[part, part]
                 part = slice(STEP * part.start, STEP * part.stop)
                 image = image[part, part]
+            if index >= paired:
+                own.append(index)
+                parent, around = like(self._own, rng, reduced(image), layout)
+                own_parents.append(parent)
+                own_layouts.append(_planes(around))
             images.append(image[inner, inner])
             parents.append(reduced(image))
             layouts.append(_planes(layout))
@@ -196,6 +218,9 @@ class PairSampler:
         if chained:
             batch["chained"] = np.array(chained, np.int64)
             batch["above"], batch["layout_above"] = np.stack(above), np.stack(layouts_above)
+        if own:
+            batch["own"] = np.array(own, np.int64)
+            batch["own_parent"], batch["own_layout"] = np.stack(own_parents), np.stack(own_layouts)
         return batch
 
     def _crop(

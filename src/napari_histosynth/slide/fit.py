@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.paint.run import run_training
 from napari_histosynth.slide.config import SlideConfig, read_slide_config
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.run import Shippable
+    from napari_histosynth.slide.owndata import OwnField
 
 
 def train_slide(
@@ -89,7 +91,8 @@ def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = 
     else:
         with torch.device("meta"):  # only asked for its measures
             refiner = build_refiner(config.model.preset, **config.model.architecture)
-        sampler = PairSampler(config, children, margin := refiner.margin, refiner.stride)
+        own = _own_fields(config, say) if config.data.own else []
+        sampler = PairSampler(config, children, margin := refiner.margin, refiner.stride, own)
     shown = sampler
     if config.data.held_out:
         shown = PairSampler(config, load_slides(data, config, held_out=True)[1], margin)
@@ -98,3 +101,13 @@ def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = 
     training = SlideTraining(config, sampler, shown, slides, kept)
     say(f"The refiner has {sum(one.numel() for one in training.refiner.parameters()):,} parameters.")
     return training
+
+
+def _own_fields(config: SlideConfig, say: Callable[[str], None]) -> list[OwnField]:
+    """Draw fields of slides with the model that a run starts from."""
+    from napari_histosynth.slide.model import load_slide_model
+    from napari_histosynth.slide.owndata import draw_own_fields
+
+    if not config.model.start:
+        raise TrainingError("data.own needs a model that draws the parents: name it in model.start.")
+    return draw_own_fields(load_slide_model(config.model.start), config.loop.seed, say=say)

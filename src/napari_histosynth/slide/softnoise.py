@@ -22,8 +22,6 @@ STREAM = 0x51DE000
 _EVENED = 151 / 315
 #: Steps that weights are rounded to.
 _FINE = 4096
-#: Rows of numbers up to which a product of matrices is faster than picking rows.
-_FEW = 128
 
 
 def soft_noise(seed: int, stream: int, window: Window, cell: float) -> npt.NDArray[np.float32]:
@@ -58,11 +56,13 @@ def _spread(
     numbers: npt.NDArray[np.float64], first: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Return rows that each mix four rows of numbers, the first of which is given, by weights (4, rows)."""
-    if len(numbers) > _FEW:
-        return np.asarray(sum(numbers[first + k] * weights[k][:, None] for k in range(4)), np.float64)
-    mixing = np.zeros((len(first), len(numbers)))
-    for k in range(4):
-        mixing[np.arange(len(first)), first + k] = weights[k]
+    from scipy import sparse
+
+    rows = len(first)
+    places = (first + np.arange(4)[:, None]).T.ravel()
+    mixing = sparse.csr_array(
+        (weights.T.ravel(), places, np.arange(0, 4 * rows + 1, 4)), shape=(rows, len(numbers))
+    )
     return np.asarray(mixing @ np.ascontiguousarray(numbers), np.float64)
 
 

@@ -193,28 +193,31 @@ def scattered(
         down, over = (way[at] + half * one for way, one in zip(ways, (down, over), strict=True))
     length = np.maximum(np.sqrt(down * down + over * over), np.float32(1e-3))
     down, over = down / length, over / length
-    # each nucleus in a square of its own
-    near = np.arange(-_PATCH, _PATCH + 1)
-    at_y = np.floor(y).astype(np.int64)[:, None, None] + near[:, None]
-    at_x = np.floor(x).astype(np.int64)[:, None, None] + near
-    dy = ((at_y + 0.5 - y[:, None, None]) * scale).astype(np.float32)
-    dx = ((at_x + 0.5 - x[:, None, None]) * scale).astype(np.float32)
-    at_y, at_x = at_y - window.y0, at_x - window.x0
-    which, row, col = np.nonzero((at_y >= 0) & (at_y < window.height) & (at_x >= 0) & (at_x < window.width))
-    dy, dx = dy[which, row, 0], dx[which, 0, col]
-    at_y, at_x = at_y[which, row, 0], at_x[which, 0, col]
+    at_y, at_x = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
+    rows, cols = at_y - wide.y0, at_x - wide.x0
+    near = (rows >= 0) & (rows < wide.height) & (cols >= 0) & (cols < wide.width)
+    # from the middle of the pixel that each lies in
+    y, x = (scale * (at + 0.5 - middle)[near] for at, middle in ((at_y, y), (at_x, x)))
+    rows, cols, down, over, size = (one[near] for one in (rows, cols, down, over, size))
+    wider = np.clip(1 + numbers[4][near], 0, 3)
+    number = np.rint(np.float32(64) * numbers[6][near]).astype(np.int64) + 512
+    # the deepest counts; which it was is told by the lower bits
+    found = np.full((wide.height + 2 * _PATCH, wide.width + 2 * _PATCH), -(2**62), np.int64)
     longer = np.float32(0.15)
     if slender is not None:
-        longer = longer + np.float32(0.45) * slender[at_y, at_x]
-    stretch = 1 + longer * np.clip(1 + numbers[4], 0, 3)[which]
-    lengthwise = (dy * down[which] + dx * over[which]) / stretch
-    sidewise = (dy * over[which] - dx * down[which]) * np.minimum(stretch, np.float32(1.5))
-    depth = size[which] - np.sqrt(lengthwise * lengthwise + sidewise * sidewise)
-    # the deepest counts; which it was is told by the lower bits
-    found = np.full(window.height * window.width, -(2**62), np.int64)
-    number = np.rint(np.float32(64) * numbers[6][which]).astype(np.int64) + 512
-    key = np.rint(np.float32(4096) * depth).astype(np.int64) * 1024 + number
-    np.maximum.at(found, at_y * window.width + at_x, key)
-    found = found.reshape(window.shape)
+        slender = np.pad(slender, 2 * _PATCH, mode="edge")
+    for below in range(-_PATCH, _PATCH + 1):
+        dy, row = (y + scale * below).astype(np.float32), rows + (below + _PATCH)
+        for beside in range(-_PATCH, _PATCH + 1):
+            dx, col = (x + scale * beside).astype(np.float32), cols + (beside + _PATCH)
+            if slender is not None:
+                longer = np.float32(0.15) + np.float32(0.45) * slender[row, col]
+            stretch = 1 + longer * wider
+            lengthwise = (dy * down + dx * over) / stretch
+            sidewise = (dy * over - dx * down) * np.minimum(stretch, np.float32(1.5))
+            depth = size - np.sqrt(lengthwise * lengthwise + sidewise * sidewise)
+            key = np.rint(np.float32(4096) * depth).astype(np.int64) * 1024 + number
+            np.maximum.at(found, (row, col), key)
+    found = found[2 * _PATCH : -2 * _PATCH, 2 * _PATCH : -2 * _PATCH]
     deep = np.maximum((found >> 10).astype(np.float32) / np.float32(4096), np.float32(-9))
     return deep, ((found & 1023) - 512).astype(np.float32) / np.float32(64)

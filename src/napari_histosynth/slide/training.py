@@ -94,16 +94,19 @@ class SlideTraining:
         self._set_rates(step)
         image, parent, layout, taken = pair_tensors(batch, fabric.device)
         weights, n = self.config.loss, len(image)
-        own = batch.get("chained", np.zeros(0, np.int64))
-        paired = [index for index in range(n) if index not in own]
+        chained, own = (batch.get(name, np.zeros(0, np.int64)) for name in ("chained", "own"))
+        paired = [index for index in range(n) if index not in chained and index not in own]
         with fabric.autocast():
+            if len(chained):
+                parent[chained] = self._drawn_parents(batch, taken[chained] - 1)
+            known = self._known(parent, layout, taken, chained, own)
             if len(own):
-                parent[own] = self._drawn_parents(batch, taken[own] - 1)
+                parent[own] = from_rgb(batch["own_parent"], fabric.device)
+                layout[own] = torch.from_numpy(batch["own_layout"]).to(fabric.device)
             doubt = 2 * self.config.data.doubt * torch.rand(n, 1, 1, 1, device=image.device)
             drawn, lost = self.refiner.draw(parent, layout, taken, doubt=doubt * torch.randn_like(parent))
             drawn = given_back(drawn, lost)
             coherence = lost.abs().mean()
-            known = self._known(parent, layout, taken, own)
             pair = torch.cat([known, known])
             self.discriminator.requires_grad_(True)
             verdicts = [v.float() for v, _ in self.discriminator(torch.cat([image, drawn.detach()]), pair)]
@@ -185,16 +188,25 @@ class SlideTraining:
         part = slice(self.sampler.rim, self.sampler.rim + self.sampler.parent)
         return drawn[..., part, part]
 
-    def _known(self, parent: Tensor, layout: Tensor, taken: Tensor, own: npt.NDArray[np.int64]) -> Tensor:
+    def _known(
+        self,
+        parent: Tensor,
+        layout: Tensor,
+        taken: Tensor,
+        chained: npt.NDArray[np.int64],
+        own: npt.NDArray[np.int64],
+    ) -> Tensor:
         """Return what discriminators are told of a crop: its parent, its layout, and which step it is.
 
         Where the parent was drawn, no real crop has one like it: they are told what it looks like four times
-        smaller, which is the same of both.
+        smaller, which is the same of both. Of one's own parents they are told nothing but the layout.
         """
         margin = self.sampler.margin
-        if len(own):
+        if len(chained) or len(own):
             parent = parent.clone()
-            parent[own] = _vague(parent[own])
+            if len(chained):
+                parent[chained] = _vague(parent[chained])
+            parent[own] = 0
         large = enlarged(torch.cat([parent, layout], 1))[..., margin:-margin, margin:-margin]
         told = F.one_hot(taken, STEPS).float()[:, :, None, None]
         return torch.cat([large, told.expand(-1, -1, *large.shape[-2:])], 1)
