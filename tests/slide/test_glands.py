@@ -21,6 +21,7 @@ from napari_histosynth.slide.layout import fractions
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.pyramid import Slide
 from napari_histosynth.slide.store import SlideStore
+from napari_histosynth.slide.vessels import vessels
 
 TILE, SMALL = Window(256, 512, 256, 512), Window(128, 224, 128, 224)
 #: A tile of level 2, of the same place as the first 64 px of TILE at level 4.
@@ -119,10 +120,56 @@ def test_glands_are_denser_at_their_wall_and_paler_within_and_around(level: int)
     assert np.percentile(density, 10) < 0.8 * density.mean()
 
 
-def test_every_pixel_of_the_parent_keeps_its_color() -> None:
-    found = laid(4, TILE, np.full((192, 192), TUMOR, np.uint8))
+def test_every_pixel_of_the_parent_keeps_its_color_but_for_vessels() -> None:
+    layout = np.full((192, 192), TUMOR, np.uint8)
+    found = laid(4, TILE, layout)
     means = found.reshape(64, 4, 64, 4, 3).mean((1, 3))
-    assert np.abs(means - flat(4, TILE)[0][0, 0]).max() < 1
+    vessel = density_of(4, 2, TILE, layout)[..., 4].reshape(64, 4, 64, 4).any((1, 3))
+    assert 0.02 < vessel.mean() < 0.3
+    assert np.abs(means - flat(4, TILE)[0][0, 0])[~vessel].max() < 1
+
+
+@pytest.mark.parametrize("kind", [MUCOSA, TISSUE])
+def test_vessels_hold_red_cells(kind: int) -> None:
+    layout = np.full((192, 192), kind, np.uint8)
+    window = Window(1024, 1792, 1024, 1792)
+    found = vessels(2, window, 0.25, fractions(layout, window, 2))
+    assert found is not None
+    assert 0 <= found.share.min() <= found.share.max() <= 1 + 1e-6
+    assert 0.002 < found.share.mean() < 0.12
+    assert found.blood.mean() > 0.2 * found.share.mean()
+    assert (found.wall.max() > 0.9) == (kind == TISSUE), "capillaries have none to speak of"
+    red, green = (found.into(np.ones(window.shape, np.float32), color) for color in (0, 1))
+    full = found.blood > 0.99
+    assert full.any()
+    assert green[full].min() > 2 * red[full].max()
+    assert vessels(2, window, 0.25, fractions(np.zeros_like(layout), window, 2)) is None
+
+
+def test_mucosa_has_a_muscle_of_its_own() -> None:
+    layout = np.full((192, 192), TISSUE, np.uint8)
+    layout[:60] = MUCOSA
+    window = Window(60 * 16 - 32, 60 * 16 + 200, 1024, 1280)
+    density = density_of(2, 3, window, layout)
+    # eosin stains it: green is absorbed more than red
+    pink = (density[..., 1] / density[..., 0]).mean(1)
+    assert pink[40:50].mean() > 1.1 * pink[-40:].mean()
+
+
+def test_mucosa_is_covered_by_epithelium() -> None:
+    layout = np.full((192, 192), MUCOSA, np.uint8)
+    layout[:80] = GLASS
+    window = Window(80 * 16 - 64, 80 * 16 + 96, 512, 768)
+    drawn, parent = hazy(2, window, layout)
+    found = lay_tissue(2, 2, window, drawn, parent, layout, PALE)
+    part = Window(window.y0 + 32, window.y0 + 96, 600, 664)
+    seen, above = part.relative_to(window), part.coarsen(4).grow(RIM).relative_to(window.coarsen(4).grow(RIM))
+    again = lay_tissue(2, 2, part, drawn[seen.slices], parent[above.slices], layout, PALE)
+    assert np.array_equal(again, found[seen.slices]), "the same in any window"
+    depth = np.arange(160)[:, None] - (found.mean(2) > 215).argmin(0)
+    green = optical_density(found)[..., 1]
+    nuclei, tops = (green[(depth >= low) & (depth < high)].mean() for low, high in ((6, 9), (1, 4)))
+    assert nuclei > 1.15 * tops
 
 
 @pytest.mark.parametrize("kind", [MUCOSA, TUMOR, MUSCLE])

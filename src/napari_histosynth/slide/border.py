@@ -47,6 +47,16 @@ class Border:
     near: Plane
     glass: Plane
 
+    def without(self, rim: int) -> Border:
+        """Return the borders in a window without its rim."""
+        part = np.s_[rim:-rim, rim:-rim]
+        return Border(self.density[part], self.near[part], self.glass[part])
+
+    def tissue(self, shares: Plane) -> npt.NDArray[np.bool_]:
+        """Return where there is tissue in the window, bool (height, width)."""
+        far = shares[GLASS] < np.float32(0.5)
+        return np.where(self.near[..., 0] > np.float32(0.5), self.glass[..., 0] < self.near[..., 0] / 2, far)
+
 
 def border(
     level: int,

@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 #: Red, green and blue optical density over that of the tissue around: of cytoplasm of epithelium, of mucin;
 #: and of an empty lumen.
-_CYTOPLASM = np.array([0.85, 1.0, 0.88], np.float32)
-_MUCIN = np.array([0.5, 0.5, 0.45], np.float32)
+CYTOPLASM = np.array([0.9, 1.1, 0.95], np.float32)
+MUCIN = np.array([0.4, 0.38, 0.35], np.float32)
 _EMPTY = np.float32(0.15)
-#: How wide a cell is at its foot: of crypts, of glands of a tumor.
-_WIDE = (0.95, 0.68)
+#: How wide a cell is at its foot: of crypts, of glands of a tumor; and from one goblet cell to the next.
+_WIDE, _GOBLETS_APART = (0.95, 0.68), 1.75
 #: From one nucleus of solid nests to the next.
 _APART = 1.0
 #: Numbers that each cell takes of a stream of noise.
 _CHANCES = 5
-#: Streams of noise: numbers of cells, and how they sway.
-_COLUMNS, _SWAY = 0x8200, 0x8214
+#: Streams of noise: numbers of cells, of goblet cells, and how they sway.
+_COLUMNS, _GOBLETS, _SWAY = 0x8200, 0x8208, 0x8214
 _PI = np.float32(3.1415927)
 
 
@@ -78,21 +78,20 @@ def cell_density(
     pierced : ndarray or None
         float32 (y, x), more than 0 in small lumens of nests; None where there are no nests.
     stroma : ndarray
-        float32 (y, x, 4), what lies around glands, as it is returned.
+        float32 (y, x, 5), what lies around glands, as it is returned.
     there : ndarray
         float32 (y, x), which share of glands is there.
 
     Returns
     -------
     ndarray
-        float32 (y, x, 4): of red, green and blue, and which share of each pixel is gland.
+        float32 (y, x, 5), as :func:`~.glands.tissue_density` returns it.
     """
     soft = np.float32(1 / scale)
-    # where glands overlap, an edge between them would make all of the overlap the foot of cells
-    deep = np.maximum(-edge, np.float32(0.6) * -near.first - np.float32(0.3))
-    wall, pale, radius = near.of("wall"), near.of("pale"), near.of("radius")
+    deep, wall, pale = depth_of(near, edge), near.of("wall"), near.of("pale")
     tubes = near.of("tumor") > 0
-    cells = _columns(seed, near, radius, soft_noise(seed, _SWAY, window, 0.8 / scale))
+    sway, outline = soft_noise(seed, _SWAY, window, 0.8 / scale), _Outline.of(near)
+    cells = _columns(seed, _COLUMNS, near, outline, _WIDE, sway)
     first, second, third, fourth, fifth = cells.chance
     # nuclei of crypts stand at their feet, those of a tumor in several rows
     middle = np.where(tubes, np.float32(1.45), np.float32(0.9))
@@ -100,15 +99,11 @@ def cell_density(
     long = np.where(tubes, np.float32(0.8), np.float32(0.52)) * (1 + np.float32(0.13) * second)
     wide = np.where(tubes, np.float32(0.32), np.float32(0.37)) * (1 + np.float32(0.13) * third)
     nucleus = _disc((deep - middle) / long, (cells.side + np.float32(0.12) * fifth) / wide, wide * soft)
-    tall = np.where(tubes, wall, np.minimum(wall + np.float32(1.3), radius - np.float32(0.7)))
+    height = cell_height(near)
     # the top of each cell is a dome
-    dome = cells.side * cells.side
-    tall += np.float32(0.25) * third - dome
+    tall = height + np.float32(0.25) * third - cells.side * cells.side
     lumen = np.clip(np.float32(0.5) + (deep - tall) * soft, 0, 1)
-    foot = np.float32(1.35) + np.float32(0.25) * second
-    reach = np.maximum((tall - foot) / 2, np.float32(0.4))
-    goblet = _disc((deep - foot - reach) / reach, cells.side / np.float32(0.5), np.float32(0.5) * soft)
-    goblet[tubes | (fourth < -0.6)] = 0
+    goblet = _goblets(seed, near, outline, deep, height, sway, soft)
     nucleus[~tubes & (fourth > 1.1)] = 0
     if tubes.any():
         anyhow = (wall > 25) | (near.of("holes") > 0)
@@ -119,32 +114,106 @@ def cell_density(
             holes = np.where(wall > 25, 0, np.clip(np.float32(0.5) + pierced * soft, 0, 1))
             lumen = np.where(anyhow, holes, lumen)
         fourth = np.where(nests, tone, fourth)
-    out = np.empty((*window.shape, 4), np.float32)
+    out = np.empty((*window.shape, 5), np.float32)
     within = there * np.clip(np.float32(0.5) - edge * soft, 0, 1)
     fill = np.float32(0.55) + (_EMPTY - np.float32(0.55)) * pale
     nucleus = nucleus * (1 - lumen) * np.clip(1 + np.float32(0.12) * fourth, 0, np.float32(1.2))
     for color in range(3):
-        gland = _CYTOPLASM[color] + (_MUCIN[color] - _CYTOPLASM[color]) * goblet
+        gland = CYTOPLASM[color] + (MUCIN[color] - CYTOPLASM[color]) * goblet
         gland += (NUCLEUS[color] - gland) * nucleus
         gland += (fill - gland) * lumen
         out[..., color] = stroma[..., color] + (gland - stroma[..., color]) * within
     out[..., 3] = within
+    out[..., 4] = stroma[..., 4] * (1 - within)
     return out
 
 
-def _columns(seed: int, near: Nearest, radius: Plane, sway: Plane) -> _Columns:
-    """Return the cells that stand side by side along the outlines of glands."""
-    glands = near.glands
-    middle = np.maximum(radius - 1, 1)
-    at, length = _along_outline(near.along, near.across, near.of("half"), middle)
-    wide = np.where(glands.tumor > 0, _WIDE[1], _WIDE[0])
-    outline = 4 * glands.half + 2 * np.pi * np.maximum(glands.radius - 1, 1)
-    counts = np.maximum(np.rint(outline / wide), 6).astype(np.int64)
+def depth_of(near: Nearest, edge: Plane) -> Plane:
+    """Return how deep in its gland each pixel lies, float32 (y, x)."""
+    # where glands overlap, an edge between them would make all of the overlap the foot of cells
+    return np.asarray(np.maximum(-edge, np.float32(0.6) * -near.first - np.float32(0.3)), np.float32)
+
+
+def cell_height(near: Nearest) -> Plane:
+    """Return how tall cells of the nearest gland are, float32 (y, x): less than it is wide."""
+    wall, radius = near.of("wall"), near.of("radius")
+    crypt = np.minimum(wall + np.float32(1.3), radius - np.float32(0.7))
+    return np.asarray(np.where(near.of("tumor") > 0, wall, crypt), np.float32)
+
+
+def goblet_cells(seed: int, window: Window, scale: float, near: Nearest, deep: Plane, height: Plane) -> Plane:
+    """Return how much of each pixel is mucin of goblet cells of crypts, float32 (y, x).
+
+    Parameters
+    ----------
+    seed : int
+        Of the slide.
+    window : Window
+        Pixels.
+    scale : float
+        Units a pixel.
+    near : Nearest
+        Of the window.
+    deep, height : ndarray
+        float32 (y, x), how deep in its gland each pixel lies, and how tall cells are there.
+    """
+    sway = soft_noise(seed, _SWAY, window, 0.8 / scale)
+    return _goblets(seed, near, _Outline.of(near), deep, height, sway, np.float32(1 / scale))
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """Outlines of glands through the feet of their cells: where pixels lie along them.
+
+    ``at`` and ``length`` float32 (y, x), units along and all around, ``middle`` how far off the axis,
+    and ``round`` whether they bend there.
+    """
+
+    at: Plane
+    length: Plane
+    middle: Plane
+    round: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, near: Nearest) -> _Outline:
+        """Return those of the nearest glands."""
+        middle, half = np.maximum(near.of("radius") - 1, 1), near.of("half")
+        at, length = _along_outline(near.along, near.across, half, middle)
+        return cls(at, length, middle, np.abs(near.along) > half)
+
+
+def _goblets(
+    seed: int, near: Nearest, outline: _Outline, deep: Plane, height: Plane, sway: Plane, soft: np.float32
+) -> Plane:
+    """Return how much of each pixel is mucin of goblet cells of crypts, float32 (y, x)."""
+    tubes = near.of("tumor") > 0
+    if tubes.all():
+        return np.zeros_like(deep)
+    cells = _columns(seed, _GOBLETS, near, outline, (_GOBLETS_APART,) * 2, np.float32(0.25) * sway)
+    first, second, third, fourth, _ = cells.chance
+    # cells narrow towards the middle of a crypt that is cut across
+    narrow = np.where(outline.round, 1 + (1 - deep) / outline.middle, np.float32(1))
+    narrow = np.clip(narrow, np.float32(0.3), np.float32(1.1))
+    long = np.float32(1.05) * (1 + np.float32(0.16) * second)
+    wide = np.minimum(np.float32(0.78), np.float32(0.84) * narrow) * (1 + np.float32(0.12) * third)
+    middle = np.clip(np.float32(2.4) + np.float32(0.45) * first, 2, np.maximum(height - np.float32(0.9), 2))
+    found = _disc((deep - middle) / long, cells.side * narrow / wide, wide * soft)
+    found[tubes | (fourth < np.float32(-0.75))] = 0
+    return found
+
+
+def _columns(
+    seed: int, stream: int, near: Nearest, outline: _Outline, wide: tuple[float, float], sway: Plane
+) -> _Columns:
+    """Return the cells that stand side by side along outlines: so wide in crypts, so wide in a tumor."""
+    glands, at, length = near.glands, outline.at, outline.length
+    around = 4 * glands.half + 2 * np.pi * np.maximum(glands.radius - 1, 1)
+    counts = np.maximum(np.rint(around / np.where(glands.tumor > 0, wide[1], wide[0])), 6).astype(np.int64)
     numbers = []
     for y, x, count in zip(glands.y, glands.x, counts, strict=True):
         column = round(64 * x)
         row = Window(column, column + 1, 0, _CHANCES * int(count))
-        of_gland = gaussian(seed, STREAM + _COLUMNS, round(64 * y) & 0xFFFFFFFF, row)
+        of_gland = gaussian(seed, STREAM + stream, round(64 * y) & 0xFFFFFFFF, row)
         numbers.append(of_gland.reshape(-1, _CHANCES))
     first = np.concatenate([[0], np.cumsum(counts)[:-1]])
     count = counts.astype(np.float32)[near.owner]

@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window, tile_windows
-from napari_histosynth.slide.glandcells import cell_density
+from napari_histosynth.slide.glandcells import cell_density, cell_height, depth_of, goblet_cells
 from napari_histosynth.slide.glandground import Manner
 from napari_histosynth.slide.glandnear import nearest_glands
 from napari_histosynth.slide.glandshapes import Glands, glands_around
@@ -27,6 +27,7 @@ from napari_histosynth.slide.levels import LAYOUT_LEVEL
 from napari_histosynth.slide.sampling import halved_by_means
 from napari_histosynth.slide.softnoise import STREAM, soft_noise
 from napari_histosynth.slide.stroma import bundles, stroma_density
+from napari_histosynth.slide.vessels import vessels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
 
 #: Level whose pixels are the unit of lengths, 8 um.
 UNIT_LEVEL = 4
-#: Cells of the layout from mucosa to fat, at least.
-_FAT_FROM_MUCOSA = 5
+#: Cells of the layout from mucosa to fat, at least; and those that its own muscle is thick.
+_FAT_FROM_MUCOSA, _MUSCULAR = 5, 1
+#: Red, green and blue of that muscle, of what it would have else.
+_MUSCULAR_COLOR = np.array([1.05, 1.45, 1.2], np.float32)
 #: Units that glands are found for at a time, at least.
 _BLOCK = 536
-#: Streams of noise: outlines that wander, and small lumens, and cells.
-_WARP, _HOLES, _GRAIN = 0x8100, 0x8110, 0x8111
+#: Streams of noise: outlines that wander, and small lumens, cells, and how thick the muscle of mucosa is.
+_WARP, _HOLES, _GRAIN, _THIN = 0x8100, 0x8110, 0x8111, 0x8112
 #: Optical density of stroma, epithelium, and what it holds, mucin and an empty lumen, over that of the tissue
 #: around: of mucosa and of tumor.
 _STROMA, _EPITHELIUM = (0.55, 0.7), (1.5, 1.45)
@@ -49,7 +52,7 @@ _STROMA, _EPITHELIUM = (0.55, 0.7), (1.5, 1.45)
 _NUCLEI = 0.15
 #: How much the density of stroma varies from pixel to pixel of level 4: cells in mucosa, in tumor.
 _CELLS = (0.18, 0.08)
-_MUCIN, _EMPTY = 1.0, 0.15
+_MUCIN, _EMPTY, _GOBLET = 1.0, 0.15, 0.45
 #: Red, green and blue of epithelium and of stroma, of the same density.
 _BLUE, _PINK = np.array([1.05, 0.99, 1.0], np.float32), np.array([0.93, 1.03, 1.0], np.float32)
 
@@ -82,18 +85,24 @@ def tissue_density(
     Returns
     -------
     ndarray or None
-        float32 (height, width, 4): of red, green and blue, and which share of each pixel is gland; None at
-        level 6 where there are no glands.
+        float32 (height, width, 5): of red, green and blue, which share of each pixel is gland, and how much
+        of it is unlike what the parent shows there; None at level 6 where there are no glands.
     """
     manner = manner_of(seed)
     over = 1 if level <= UNIT_LEVEL else 2  # coarse pixels are means of finer ones
     scale = 2.0 ** (level - UNIT_LEVEL)  # units a pixel
-    out = np.empty((*window.shape, 4), np.float32)
+    out = np.empty((*window.shape, 5), np.float32)
     found = scale <= 1
-    # below mucosa lies no fat
-    fatty = shares[TISSUE]
+    fatty, muscular = shares[TISSUE], None
     if found and fatty.any():
-        fatty = fatty * _far_from_mucosa(level, window, layout)
+        # below mucosa lies muscle, and no fat
+        near = _near_mucosa(level, window, layout, _MUSCULAR)
+        muscular = np.clip(2 * near, 0, 1) * shares[TISSUE]
+        muscular *= np.clip(np.float32(1.3) + soft_noise(seed, _THIN, window, 30 / scale), 0, 1)
+        fatty = fatty * (1 - _near_mucosa(level, window, layout, _FAT_FROM_MUCOSA))
+        shares = shares.copy()
+        shares[MUSCLE] += muscular
+        shares[TISSUE] -= muscular
     if pale is not None:
         fatty = fatty * pale
     for relative in tile_windows(Window.of_shape(window.shape), int(_BLOCK / scale)):
@@ -109,19 +118,25 @@ def tissue_density(
             share = np.repeat(np.repeat(share, over, 1), over, 2)
         painted = _painted(seed, block.refine(over), scale / over, glands, share, fatty[relative.slices])
         out[relative.slices] = painted if over == 1 else halved_by_means(painted)
-    return out if found else None
+    if not found:
+        return None
+    if muscular is not None:
+        outside = muscular * (1 - out[..., 3])
+        out[..., :3] *= 1 + outside[..., None] * (_MUSCULAR_COLOR - 1)
+        out[..., 4] = np.maximum(out[..., 4], outside)
+    return out
 
 
-def _far_from_mucosa(level: int, window: Window, layout: npt.NDArray[np.uint8]) -> Plane:
-    """Return 1 to 0, float32 (y, x), where the layout has mucosa within :data:`_FAT_FROM_MUCOSA` cells."""
+def _near_mucosa(level: int, window: Window, layout: npt.NDArray[np.uint8], within: int) -> Plane:
+    """Return 0 to 1, float32 (y, x), where the layout has mucosa within some of its cells."""
     from scipy import ndimage
 
     side = 2 ** (LAYOUT_LEVEL - level)
-    cells = window.coarsen(side).grow(_FAT_FROM_MUCOSA + 2).clip(layout.shape)
-    near = ndimage.binary_dilation(layout[cells.slices] == MUCOSA, iterations=_FAT_FROM_MUCOSA)
+    cells = window.coarsen(side).grow(within + 2).clip(layout.shape)
+    near = ndimage.binary_dilation(layout[cells.slices] == MUCOSA, iterations=within)
     marked = np.where(near, MUCOSA, GLASS).astype(np.uint8)
     here = window.shift(-cells.y0 * side, -cells.x0 * side)
-    return np.asarray(1 - fractions(marked, here, level)[MUCOSA], np.float32)
+    return np.asarray(fractions(marked, here, level)[MUCOSA], np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -140,10 +155,14 @@ def _stroma(seed: int, window: Window, scale: float, shares: Plane, fatty: Plane
         grain = gaussian(seed, STREAM + _GRAIN, UNIT_LEVEL, window)
         stroma *= 1 + (np.float32(_CELLS[0]) + np.float32(_CELLS[1] - _CELLS[0]) * tumor) * grain
         stroma += (bundles(seed, window, shares, fatty) - stroma) * outside
-    out = np.empty((*window.shape, 4), np.float32)
+    blood = vessels(seed, window, scale, shares) if scale == 1 else None
+    out = np.zeros((*window.shape, 5), np.float32)
     for color in range(3):
         out[..., color] = stroma * (_PINK[color] + (1 - _PINK[color]) * outside)
-    out[..., 3] = 0
+        if blood is not None:
+            out[..., color] = blood.into(out[..., color], color)
+    if blood is not None:
+        out[..., 4] = blood.share
     return out
 
 
@@ -172,7 +191,13 @@ def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Pl
     soft = np.float32(1 / max(1.0, scale))
     wall, pale, holes, of_tumor = (near.of(name) for name in ("wall", "pale", "holes", "tumor"))
     within = there * np.clip(np.float32(0.5) - edge * soft, 0, 1)
-    core = np.clip(np.float32(0.5) - (edge + wall) * soft, 0, 1)
+    goblets = None
+    if scale == 1:
+        deep, height = depth_of(near, edge), cell_height(near)
+        goblets = goblet_cells(seed, window, scale, near, deep, height)
+        core = np.clip(np.float32(0.5) + (deep - height) * soft, 0, 1)
+    else:
+        core = np.clip(np.float32(0.5) - (edge + wall) * soft, 0, 1)
     if pierced is not None:
         core = np.where(holes > 0, np.clip(np.float32(0.5) + pierced * soft, 0, 1), core)
     core = np.minimum(core, within)
@@ -180,9 +205,12 @@ def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Pl
     slope = np.float32(1 + _NUCLEI) - np.float32(2 * _NUCLEI) * np.clip(-edge / wall, 0, 1)
     epithelium = (np.float32(_EPITHELIUM[0]) + np.float32(_EPITHELIUM[1] - _EPITHELIUM[0]) * of_tumor) * slope
     fill = np.float32(_MUCIN) + np.float32(_EMPTY - _MUCIN) * pale
+    if goblets is not None:
+        epithelium += (np.float32(_GOBLET) - epithelium) * goblets
     epithelium *= within - core
     fill *= core
     for color in range(3):
         stroma[..., color] = stroma[..., color] * (1 - within) + epithelium * _BLUE[color] + fill
     stroma[..., 3] = within
+    stroma[..., 4] *= 1 - within
     return stroma

@@ -10,7 +10,7 @@ What is laid depends on the seed, the layout, the pixels and the parent around t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE,
 from napari_histosynth.slide.levels import STEP
 from napari_histosynth.slide.sampling import enlarged_by, mean_around, mean_of_blocks
 from napari_histosynth.slide.sketch import light_through
+from napari_histosynth.slide.surface import surface_cells
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,20 +33,23 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 #: Version of the rules; 0 stands for none. Another one makes other pixels, and stores say which it was.
-GLANDS = 3
+GLANDS = 4
 #: Levels that are changed.
 LAID = (6, 4, 2)
 #: Pixels of the parent around a tile that are looked at.
-RIM = 8
+RIM = 11
 #: Pixels of the parent around a tile for which densities are drawn, at levels 4 and 2.
 _RIMS = 2
+#: Pixels of the parent around a tile for which it is asked where tissue ends.
+_BORDERS = 5
 #: Share that is kept of what was drawn finer than its parent: in stroma of mucosa, of tumor, in glands, and
 #: in other tissue; and how much of that at level 2.
 _KEPT, _KEPT_ELSEWHERE, _KEPT_OF_CELLS = (0.8, 0.5, 0.4), np.float32(0.3), np.float32(0.8)
 #: How much of all that at a border.
 _KEPT_AT_BORDER = np.float32(0.2)
-#: Share of the parent's colors that is not given back to connective tissue at level 4.
-_UNLIKE = np.float32(0.35)
+#: Share of the parent's colors that is not given back at level 4: to connective tissue; to vessels and the
+#: muscle of mucosa.
+_UNLIKE, _UNLIKE_OF_VESSELS = np.float32(0.35), np.float32(0.85)
 #: Density, of red, green and blue together, from which tissue has no fat; how soon it has below that.
 _NO_FAT, _PALER = np.float32(1.0), np.float32(3)
 #: Half the side in pixels of level 6 of the square that keeps its mean there.
@@ -114,7 +118,7 @@ def _glands_alone(
         return None
     factor, density = painted[..., :3], enlarged_by(optical_density(parent), RIM)
     light = _light(density * factor[inner] * _held(factor, strength, density, _EVEN))
-    light += _kept(level, painted[..., 3:][inner], shares[:, *inner]) * _finer(drawn, parent)
+    light += _kept(level, painted[..., 3:4][inner], shares[:, *inner]) * _finer(drawn, parent)
     return np.asarray(strength[inner] * (light - drawn), np.float32)
 
 
@@ -128,12 +132,15 @@ def _all_tissue(
     glass: npt.NDArray[np.int64],
 ) -> Plane | None:
     """Return what changes at levels 4 and 2, or None."""
-    rim = STEP * _RIMS
+    rim, beyond = STEP * _RIMS, STEP * (_BORDERS - _RIMS)
     wide, inner = window.grow(rim), np.s_[rim:-rim, rim:-rim]
-    shares, even = fractions(layout, wide, level), optical_density(parent)
+    shares, even = fractions(layout, wide.grow(beyond), level), optical_density(parent)
+    line = border(level, seed, wide.grow(beyond), even, shares, layout, RIM - _BORDERS, glass)
+    tissue = None if line is None else line.tissue(shares)
+    shares = shares[:, beyond:-beyond, beyond:-beyond]
     strength = np.clip(1 - 2 * shares[GLASS], 0, 1)[..., None]
-    line = border(level, seed, wide, even, shares, layout, RIM - _RIMS, glass)
     if line is not None:
+        line = line.without(beyond)
         strength = np.maximum(strength, line.near)
     if not strength.any():
         return None
@@ -143,28 +150,45 @@ def _all_tissue(
     painted = tissue_density(level, seed, wide, shares, layout, pale)
     if painted is None:
         return None
-    factor, within = painted[..., :3], painted[..., 3:][inner]
-    away = np.ones_like(strength)
+    factor, within = painted[..., :3], painted[..., 3:4][inner]
+    away, alike = np.ones_like(strength), np.ones_like(strength)
     if level == UNIT_LEVEL:
-        # fat is paler than what lies between its lobules, which the parent does not show
+        # fat is paler than what lies between its lobules, which the parent does not show, nor vessels
         away -= _UNLIKE * shares[TISSUE][..., None]
+        alike -= _UNLIKE_OF_VESSELS * painted[..., 4:]
+        away *= alike
     if line is not None:
+        if tissue is not None and level < UNIT_LEVEL:
+            cells = surface_cells(seed, wide, 2.0 ** (level - UNIT_LEVEL), tissue, shares, beyond)
+            if cells is not None:
+                share = cells[0] * (1 - painted[..., 3:4])
+                factor += share * (cells[1] - factor)
         density += line.near * (line.density - density)
         factor += line.glass * (1 - factor)
         away *= 1 - line.near
     light = _light(density * factor)
-    # and its colors are given back, smoothly, but for the haze at borders
+    # and its colors are given back, smoothly, but for the haze at borders and what it does not show
     for left in range(_RIMS, 0, -1):
-        lost = parent[RIM - left : left - RIM, RIM - left : left - RIM] - mean_of_blocks(light)
-        edge = STEP * (_RIMS + 1 - left)
-        light = light[STEP:-STEP, STEP:-STEP] + enlarged_by(lost, 1) * away[edge:-edge, edge:-edge]
+        above = _cut(parent, RIM - left)
+        lost = mean_of_blocks((_repeated(above) - light) * _cut(alike, STEP * (_RIMS - left)))
+        light = _cut(light, STEP) + enlarged_by(lost, 1) * _cut(away, STEP * (_RIMS + 1 - left))
     strength, shares, away = strength[inner], shares[:, *inner], away[inner]
     kept = _kept(level, within, shares) * (_KEPT_AT_BORDER + (1 - _KEPT_AT_BORDER) * away)
     change = strength * (light + kept * _finer(drawn, parent) - drawn)
     if level == UNIT_LEVEL:
-        lost = np.repeat(np.repeat(mean_of_blocks(change), STEP, 0), STEP, 1)
+        lost = _repeated(mean_of_blocks(change * alike[inner]))
         change -= lost * (shares[MUCOSA] + shares[TUMOR])[..., None] * away
     return np.asarray(change, np.float32)
+
+
+def _cut(values: npt.NDArray[Any], rim: int) -> npt.NDArray[Any]:
+    """Return a picture without its rim."""
+    return values[rim:-rim, rim:-rim] if rim else values
+
+
+def _repeated(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Enlarge (y, x, c) four times, in squares of one color."""
+    return np.repeat(np.repeat(values, STEP, 0), STEP, 1)
 
 
 def _kept(level: int, within: Plane, shares: Plane) -> Plane:

@@ -1,4 +1,4 @@
-"""Parents that a model draws itself: pictures at 2 um a pixel with cells laid into them, to learn 0.5 um from.
+"""Parents that a model draws itself: pictures at 2 um a pixel with cells laid into them, to learn from.
 
 On a slide, what full magnification is drawn from is not quite like a real picture at 2 um: cells are laid
 there by rule. No real picture has such a parent, so crops of them are paired with real crops of tissue like
@@ -16,7 +16,7 @@ import numpy as np
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.data import turned
-from napari_histosynth.slide.layout import draw_layout, fractions
+from napari_histosynth.slide.layout import Kind, draw_layout, fractions
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.levels import LAYOUT_LEVEL
 
@@ -31,7 +31,7 @@ LEVEL = 2
 SIDE, _FIELDS_A_SLIDE, _SLIDE = 512, 4, 16_384
 #: Fields that a training draws, and the classes in whose midst they lie, in turn.
 FIELDS, _LOOKED_AT = 48, (MUCOSA, TUMOR, MUCOSA, TISSUE, TUMOR, MUSCLE, MUCOSA)
-_KINDS = ("biopsies", "polyp", "resection")
+_KINDS: tuple[Kind, ...] = ("biopsies", "polyp", "resection")
 #: Crops of which the one whose tissue is nearest is taken.
 _TRIES = 8
 #: How much denser a color may become, or paler.

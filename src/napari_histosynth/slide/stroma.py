@@ -16,6 +16,7 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.fat import fat
 from napari_histosynth.slide.layoutclasses import MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.softnoise import STREAM, generator, soft_noise
+from napari_histosynth.slide.vessels import vessels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -71,7 +72,7 @@ def stroma_density(seed: int, window: Window, scale: float, shares: Plane, fatty
     Returns
     -------
     ndarray
-        float32 (y, x, 4): of red, green and blue, and 0, which share of each pixel is gland.
+        float32 (y, x, 5), as :func:`~.glands.tissue_density` returns it.
     """
     wide = _course(seed, window.grow(SEES + 1), scale)
     course = wide[SEES + 1 : -SEES - 1, SEES + 1 : -SEES - 1]
@@ -85,12 +86,16 @@ def stroma_density(seed: int, window: Window, scale: float, shares: Plane, fatty
         # between adipocytes lie few nuclei, at their membranes
         nuclei *= 1 - lobules[0] * np.clip(np.float32(1.2) - 2 * lobules[1], 0, 1)
     streaks = 1 + _mixed(_STREAKS, shares) * _streaks(seed, window, scale, course, _FIBER)
-    out = np.empty((*window.shape, 4), np.float32)
+    blood = vessels(seed, window, scale, shares)
+    out = np.zeros((*window.shape, 5), np.float32)
     for color in range(3):
         between = _mixed({kind: float(one[color]) for kind, one in _BETWEEN.items()}, shares) * streaks
         between = with_fat(between, lobules)
         out[..., color] = between + (_PALER * NUCLEUS[color] - between) * nuclei
-    out[..., 3] = 0
+        if blood is not None:
+            out[..., color] = blood.into(out[..., color], color)
+    if blood is not None:
+        out[..., 4] = blood.share
     return out
 
 

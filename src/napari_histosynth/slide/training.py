@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from napari_histosynth.core.training import decayed, update_average
 from napari_histosynth.paint.discriminator import MultiScaleDiscriminator
 from napari_histosynth.paint.model import from_rgb, to_rgb
-from napari_histosynth.paint.texture import texture_loss
+from napari_histosynth.paint.texture import band_powers, texture_loss
 from napari_histosynth.slide.data import palette_pictures
 from napari_histosynth.slide.levels import STEP
 from napari_histosynth.slide.network import LAYOUT_CLASSES, STEPS, build_refiner, enlarged, given_back
@@ -124,7 +124,9 @@ class SlideTraining:
                 for one, other in zip(found, true, strict=True)
             )
             features = features if paired else adversarial.new_zeros(())
-            texture = texture_loss(drawn.clamp(-1, 1), image) if weights.texture else features.new_zeros(())
+            texture = features.new_zeros(())
+            if weights.texture:
+                texture = _texture(drawn.clamp(-1, 1), image, own)
         _descend(
             self.optimizers["refiner"],
             adversarial
@@ -235,6 +237,16 @@ def pair_tensors(
         torch.from_numpy(batch["layout"]).to(device),
         torch.from_numpy(batch["step"]).to(device),
     )
+
+
+def _texture(drawn: Tensor, image: Tensor, own: npt.NDArray[np.int64]) -> Tensor:
+    """Compare textures, place by place; of one's own parents, which have no such places, on average."""
+    of = [index for index in range(len(image)) if index not in own]
+    losses = [texture_loss(drawn[of], image[of])] * len(of) if of else []
+    for index in own:
+        pairs = zip(band_powers(drawn[index][None]), band_powers(image[index][None]), strict=True)
+        losses.append(_mean((one.mean((2, 3)) - other.mean((2, 3))).abs().mean() for one, other in pairs))
+    return _mean(losses)
 
 
 def _vague(parent: Tensor) -> Tensor:
