@@ -8,11 +8,12 @@
 
 BIN := .venv/bin
 CONFIG ?= models/colon-3class/train.toml
-# two processes, each with a screen of its own; all tests of a file in one, for they share models
-PYTEST_ARGS ?= --numprocesses 2 --dist loadfile
+# two processes, each with a screen of its own; all tests of a file in one, for they share models; in the
+# order that tests/conftest.py gives them
+PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PYTHON
 
-.PHONY: setup demo test lint train clean clean-all
+.PHONY: setup demo test lint checks suite train clean clean-all
 
 setup:
 	@scripts/setup.sh
@@ -20,10 +21,17 @@ setup:
 demo: setup
 	$(BIN)/histosynth demo
 
-test: lint
+# the checks take one core, and so does the start of the tests
+test: setup
+	@$(MAKE) --no-print-directory --output-sync=line --jobs 2 checks suite
+
+suite:
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: setup
+	@$(MAKE) --no-print-directory checks
+
+checks:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
