@@ -52,7 +52,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, those of the window, so that no process ends long after another.
+    """Begin with what takes longest, the window, so that no process ends long after another.
 
     Skip the tests that would abort the interpreter for want of a screen.
     """

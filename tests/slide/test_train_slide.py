@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from napari_histosynth.core.errors import TrainingError
 from napari_histosynth.core.training import LoopSettings, make_fabric
@@ -16,56 +14,6 @@ from napari_histosynth.slide.data import Child, PairSampler, load_slides, palett
 from napari_histosynth.slide.fit import prepare_slide, train_slide
 from napari_histosynth.slide.levels import STEP
 from napari_histosynth.slide.model import load_slide_model
-
-CONFIG = """
-[model]
-name = "little"
-[model.architecture]
-widths = [8, 8, 8, 6, 4]
-hidden = [4, 4, 4, 4, 4]
-[data]
-path = "slides"
-held_out = ["second"]
-tumor = ["first"]
-[discriminator]
-widths = [4, 8, 8, 8]
-fine_widths = [4, 4]
-fine_crop = 32
-[loop]
-steps = 2
-batch = 2
-crop = 32
-checkpoint_every = 1
-sheet_every = 2
-precision = "32-true"
-"""
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two slides of 8,192 px: dark tissue in the middle of glass, with a field and a region each."""
-    root = tmp_path_factory.mktemp("data")
-    for number, name in enumerate(("first", "second")):
-        rng = np.random.default_rng(number)
-        folder = root / "slides" / name
-        y, x = np.mgrid[:512, :512]
-        tissue = ((y - 256) ** 2 + (x - 256) ** 2 < 180**2)[..., None]
-        overview = np.where(tissue, [150, 90, 160], [244, 242, 245]) + rng.normal(0, 8, (512, 512, 3))
-        for kind, side in (("fields_2um", 256), ("regions_0.5um", 256)):
-            (folder / kind).mkdir(parents=True)
-            picture = np.clip(rng.normal(140, 30, (side, side, 3)), 0, 255).astype(np.uint8)
-            Image.fromarray(picture).save(folder / kind / "4096_3072.png")
-        Image.fromarray(np.clip(overview, 0, 255).astype(np.uint8)).save(folder / "overview_8um.png")
-        places = [{"file": "4096_3072.png", "x": 4096, "y": 3072}]
-        (folder / "slide.json").write_text(json.dumps({"fields": places, "regions": places}))
-    return root
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    path = tmp_path / "train.toml"
-    path.write_text(CONFIG)
-    return path
 
 
 def _silent(_: str) -> None:
@@ -116,7 +64,8 @@ def test_a_step_gives_the_same_pairs_and_parents_are_children_reduced(config: Pa
 
 
 def test_parents_that_are_drawn_cover_those_that_are_not(config: Path, data: Path) -> None:
-    config.write_text(CONFIG.replace("[data]", "[data]\nchain = 0.5"))
+    unchained = read_slide_config(config)
+    config.write_text(config.read_text().replace("[data]", "[data]\nchain = 0.5"))
     wanted = read_slide_config(config)
     sampler = PairSampler(wanted, load_slides(data, wanted)[1], margin=4, stride=16)
     assert (sampler.parent, sampler.drawn, sampler.rim) == (10, 16, 3)
@@ -133,17 +82,14 @@ def test_parents_that_are_drawn_cover_those_that_are_not(config: Path, data: Pat
         inside = parent[1:9, 1:9].reshape(2, 4, 2, 4, 3).mean((1, 3))
         assert np.abs(inside - above[2:4, 2:4]).max() < 1.01, "each was rounded"
     untouched = sampler.batch(0)["image"][0]
-    plain = PairSampler(read_slide_config(_without_chain(config)), load_slides(data, wanted)[1], margin=4)
+    plain = PairSampler(unchained, load_slides(data, wanted)[1], margin=4)
     assert np.array_equal(plain.batch(0)["image"][0], untouched)
 
 
-def _without_chain(config: Path) -> Path:
-    config.write_text(CONFIG)
-    return config
-
-
 def test_a_step_on_parents_of_its_own_teaches_to_lose_nothing_of_them(config: Path, data: Path) -> None:
-    config.write_text(CONFIG.replace("[data]", "[data]\nchain = 1.0\nsteps = [0.0, 0.0, 0.0, 1.0]"))
+    config.write_text(
+        config.read_text().replace("[data]", "[data]\nchain = 1.0\nsteps = [0.0, 0.0, 0.0, 1.0]")
+    )
     wanted = read_slide_config(config)
     rng = np.random.default_rng(5)
     image = np.repeat(np.repeat(rng.integers(0, 200, (58, 58, 3), np.uint8), 16, 0), 16, 1)
@@ -205,11 +151,11 @@ def test_both_sides_learn_and_statistics_stand_still_at_the_end(config: Path, da
 def test_what_is_missing_is_one_sentence(config: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="a slide is a folder with overview_8um"):
         load_slides(tmp_path, read_slide_config(config))
-    text = CONFIG.replace("crop = 32", "crop = 4096")
+    text = config.read_text().replace("crop = 32", "crop = 4096")
     config.write_text(text)
     with pytest.raises(TrainingError, match="large enough for crops of 4096 px"):
         prepare_slide(read_slide_config(config), data, _silent)
-    config.write_text(CONFIG.replace("crop = 32", "crop = 33"))
+    config.write_text(text.replace("crop = 4096", "crop = 33"))
     with pytest.raises(TrainingError, match="multiples of 4 px, not 33"):
         prepare_slide(read_slide_config(config), data, _silent)
 
@@ -219,7 +165,9 @@ def test_the_diffusion_is_trained_beside_a_refiner_that_is_kept(
 ) -> None:
     pytest.importorskip("diffusers")
     start = f'setting = "diffusion"\nstart = "{slide_folder}"\ndiffusion = {{ widths = [16, 16, 16] }}\n'
-    config.write_text(CONFIG.replace("[model]\n", f"[model]\n{start}").replace("steps = 2\n", "steps = 1\n"))
+    config.write_text(
+        config.read_text().replace("[model]\n", f"[model]\n{start}").replace("steps = 2\n", "steps = 1\n")
+    )
     out = train_slide(config, data, tmp_path / "run", device="cpu", say=_silent)
     model, before = load_slide_model(out, device="cpu"), load_slide_model(slide_folder, device="cpu")
     assert model.diffusion
