@@ -13,6 +13,7 @@ from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.fat import fat
+from napari_histosynth.slide.follicles import follicles_around
 from napari_histosynth.slide.glandground import Manner
 from napari_histosynth.slide.glands import tissue_density
 from napari_histosynth.slide.glandshapes import HALO, SEEN, glands_around
@@ -144,6 +145,33 @@ def test_vessels_hold_red_cells(kind: int) -> None:
     assert full.any()
     assert green[full].min() > 2 * red[full].max()
     assert vessels(2, window, 0.25, fractions(np.zeros_like(layout), window, 2)) is None
+
+
+def test_follicles_stand_at_the_foot_of_mucosa_and_crypts_beside_them() -> None:
+    layout = np.full((500, 500), GLASS, np.uint8)
+    layout[100:130], layout[130:400] = MUCOSA, TISSUE
+    whole = Window(0, 2000, 0, 2000)
+    found = follicles_around(4, whole, layout)
+    assert found is not None
+    assert len(found.y) > 2
+    assert (np.abs(found.y - 4 * 130) < 4 * 8).all()
+    radius = 8 * found.radius
+    assert radius.min() > 100
+    assert radius.max() < 300
+    y, x = int(found.y[0]), int(found.x[0])
+    part = Window(y - 20, y + 20, x - 20, x + 20)
+    again = follicles_around(4, part, layout)
+    assert again is not None
+    assert float(found.y[0]) in again.y
+    glands = glands_around(4, part.grow(40), layout, Manner.of(4))
+    assert glands is not None
+    assert not found.hold(glands.y, glands.x, 0).any()
+    inside = again.share(4, part, 1)
+    assert inside[18:22, 18:22].min() == 1
+    density = density_of(2, 4, part.refine(4), layout)
+    beside = density_of(2, 4, part.refine(4).shift(0, 4 * 60), layout)
+    assert density[..., 0].mean() > 1.3 * beside[..., 0].mean()
+    assert follicles_around(4, whole, np.full_like(layout, TISSUE)) is None
 
 
 def test_mucosa_has_a_muscle_of_its_own() -> None:

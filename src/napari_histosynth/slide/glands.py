@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window, tile_windows
+from napari_histosynth.slide.follicles import follicles_around
 from napari_histosynth.slide.glandcells import cell_density, cell_height, depth_of, goblet_cells
 from napari_histosynth.slide.glandground import Manner
 from napari_histosynth.slide.glandnear import nearest_glands
@@ -50,6 +51,8 @@ _WARP, _HOLES, _GRAIN, _THIN = 0x8100, 0x8110, 0x8111, 0x8112
 _STROMA, _EPITHELIUM = (0.55, 0.7), (1.5, 1.45)
 #: How much denser epithelium is at its foot, and paler at its top, than on average.
 _NUCLEI = 0.15
+#: Density of follicles, and how much more it is in the palest tissue.
+_LYMPH, _LYMPH_IN_PALE = 1.45, np.array([1.45, 1.5, 1.35], np.float32)
 #: How much the density of stroma varies from pixel to pixel of level 4: cells in mucosa, in tumor.
 _CELLS = (0.18, 0.08)
 _MUCIN, _EMPTY, _GOBLET = 1.0, 0.15, 0.45
@@ -91,7 +94,7 @@ def tissue_density(
     manner = manner_of(seed)
     over = 1 if level <= UNIT_LEVEL else 2  # coarse pixels are means of finer ones
     scale = 2.0 ** (level - UNIT_LEVEL)  # units a pixel
-    out = np.empty((*window.shape, 5), np.float32)
+    out, crowds = np.empty((*window.shape, 5), np.float32), np.zeros(window.shape, np.float32)
     found = scale <= 1
     fatty, muscular = shares[TISSUE], None
     if found and fatty.any():
@@ -109,19 +112,26 @@ def tissue_density(
         block = relative.shift(window.y0, window.x0)
         share = shares[:, *relative.slices]
         units = block.refine(int(scale)) if scale >= 1 else block.coarsen(int(1 / scale))
-        glands = glands_around(seed, units, layout, manner)
-        if glands is None:
-            out[relative.slices] = _stroma(seed, block, scale, share, fatty[relative.slices])
+        glands, follicles = glands_around(seed, units, layout, manner), follicles_around(seed, units, layout)
+        if glands is None and (follicles is None or not found):
+            out[relative.slices] = _stroma(seed, block, scale, share, fatty[relative.slices], None)
             continue
         found = True
         if over > 1:
             share = np.repeat(np.repeat(share, over, 1), over, 2)
-        painted = _painted(seed, block.refine(over), scale / over, glands, share, fatty[relative.slices])
+        fine = block.refine(over)
+        lymph = None if follicles is None else follicles.share(seed, fine, scale / over)
+        painted = _painted(seed, fine, scale / over, glands, share, fatty[relative.slices], lymph)
         out[relative.slices] = painted if over == 1 else halved_by_means(painted)
+        if lymph is not None and over == 1:
+            crowds[relative.slices] = lymph
     if not found:
         return None
+    if pale is not None:
+        # cells crowd in pale tissue as they do elsewhere
+        out[..., :3] *= 1 + _LYMPH_IN_PALE * (crowds * pale)[..., None]
     if muscular is not None:
-        outside = muscular * (1 - out[..., 3])
+        outside = muscular * (1 - out[..., 3]) * (1 - crowds)
         out[..., :3] *= 1 + outside[..., None] * (_MUSCULAR_COLOR - 1)
         out[..., 4] = np.maximum(out[..., 4], outside)
     return out
@@ -145,16 +155,21 @@ def manner_of(seed: int) -> Manner:
     return Manner.of(seed)
 
 
-def _stroma(seed: int, window: Window, scale: float, shares: Plane, fatty: Plane) -> Plane:
+def _stroma(
+    seed: int, window: Window, scale: float, shares: Plane, fatty: Plane, lymph: Plane | None
+) -> Plane:
     """Return the densities of a window beside glands."""
     if scale < 1:
-        return stroma_density(seed, window, scale, shares, fatty)
+        return stroma_density(seed, window, scale, shares, fatty, lymph)
     tumor, outside = shares[TUMOR], shares[TISSUE] + shares[MUSCLE]
     stroma = np.float32(_STROMA[0]) + np.float32(_STROMA[1] - _STROMA[0]) * tumor
     if scale == 1:
         grain = gaussian(seed, STREAM + _GRAIN, UNIT_LEVEL, window)
         stroma *= 1 + (np.float32(_CELLS[0]) + np.float32(_CELLS[1] - _CELLS[0]) * tumor) * grain
         stroma += (bundles(seed, window, shares, fatty) - stroma) * outside
+    if lymph is not None:
+        stroma += (np.float32(_LYMPH) * (1 + (stroma - 1) * np.float32(0.3)) - stroma) * lymph
+        outside = np.maximum(outside, lymph)
     blood = vessels(seed, window, scale, shares) if scale == 1 else None
     out = np.zeros((*window.shape, 5), np.float32)
     for color in range(3):
@@ -163,11 +178,23 @@ def _stroma(seed: int, window: Window, scale: float, shares: Plane, fatty: Plane
             out[..., color] = blood.into(out[..., color], color)
     if blood is not None:
         out[..., 4] = blood.share
+    if lymph is not None:
+        out[..., 4] = np.maximum(out[..., 4], lymph)
     return out
 
 
-def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Plane, fatty: Plane) -> Plane:
-    """Return the densities of a window in which there are glands."""
+def _painted(
+    seed: int,
+    window: Window,
+    scale: float,
+    glands: Glands | None,
+    shares: Plane,
+    fatty: Plane,
+    lymph: Plane | None,
+) -> Plane:
+    """Return the densities of a window in which there are glands or follicles."""
+    if glands is None:
+        return _stroma(seed, window, scale, shares, fatty, lymph)
     cell, tumor = 7 / scale, shares[TUMOR]
     sway = (np.float32(0.35) + np.float32(1.1) * tumor, np.float32(0.8) * tumor)
     warp = []
@@ -183,7 +210,7 @@ def _painted(seed: int, window: Window, scale: float, glands: Glands, shares: Pl
         # lumens pierce a nest where noise is high, but for its outermost cells
         pierced = np.float32(2.2) * (soft_noise(seed, _HOLES, window, 4.2 / scale) - np.float32(0.75))
         pierced = np.minimum(pierced, -(edge + np.float32(2.5)))
-    stroma = _stroma(seed, window, scale, shares, fatty)
+    stroma = _stroma(seed, window, scale, shares, fatty, lymph)
     # a crypt that is longer than the mucosa is thick ends with it
     there = np.clip(2 * (shares[MUCOSA] + tumor), 0, 1)
     if scale < 1:

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.slide.follicles import follicles_around
 from napari_histosynth.slide.glandground import CELL, DIRECTIONS, GROUND_SEES, Ground, Manner
 from napari_histosynth.slide.layoutclasses import MUCOSA, TUMOR
 from napari_histosynth.slide.softnoise import STREAM
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 HALO = 136
 #: Units of the layout beyond a window that its glands depend on.
 SEEN = HALO + CELL * GROUND_SEES
+#: Units from a follicle to the middle of a gland, at least.
+_FROM_FOLLICLES = 4
 #: Steps a unit that places are rounded to.
 _FINE = 64
 #: Streams of noise, and the numbers that each gland takes of one.
@@ -123,6 +126,9 @@ def glands_around(seed: int, window: Window, layout: npt.NDArray[np.uint8], mann
                     (_glands_of_tumor if tumor else _crypts_along)(seed, ground, manner, index, codes)
                 )
     found = Glands.join(parts)
+    follicles = follicles_around(seed, ground.region, layout)
+    if follicles is not None:
+        found = found.pick(~follicles.hold(found.y, found.x, _FROM_FOLLICLES))
     found = found.pick(np.lexsort((found.rank, found.x, found.y)))
     reach = found.half + found.radius + 10
     near = (found.y + reach > window.y0) & (found.y - reach < window.y1)

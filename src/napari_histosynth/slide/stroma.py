@@ -35,6 +35,8 @@ _BETWEEN = {
     TISSUE: np.array([0.85, 0.95, 0.88], np.float32),
     MUSCLE: np.array([0.9, 0.98, 0.92], np.float32),
 }
+#: Density of what lies between cells of follicles; from one of these to the next, and their stream.
+_LYMPH, _LYMPH_APART, _LYMPHOCYTES = np.array([0.7, 0.65, 0.65], np.float32), 0.98, 4
 #: Density of adipocytes, and of the membranes between them.
 _EMPTY, _MEMBRANE = np.float32(0.25), np.float32(2.4)
 #: By class, how much bundles and fibers differ in density, how much longer nuclei are, and how many fewer.
@@ -53,7 +55,9 @@ _CHANCES = 7
 _SCATTERED, _CROWDS, _BENDS, _FRAYS, _STREAK, _COURSE = 0x8201, 0x8212, 0x8220, 0x8221, 0x8222, 0x310
 
 
-def stroma_density(seed: int, window: Window, scale: float, shares: Plane, fatty: Plane) -> Plane:
+def stroma_density(
+    seed: int, window: Window, scale: float, shares: Plane, fatty: Plane, lymph: Plane | None = None
+) -> Plane:
     """Return the optical density that fibers and nuclei make, as a share of that of the tissue around.
 
     Parameters
@@ -68,6 +72,8 @@ def stroma_density(seed: int, window: Window, scale: float, shares: Plane, fatty
         float32 (5, y, x), which share of each pixel is of each class.
     fatty : ndarray
         float32 (y, x), how much of each pixel may be fat.
+    lymph : ndarray, optional
+        float32 (y, x), how much of each pixel is lymph follicle.
 
     Returns
     -------
@@ -85,17 +91,24 @@ def stroma_density(seed: int, window: Window, scale: float, shares: Plane, fatty
     if lobules is not None:
         # between adipocytes lie few nuclei, at their membranes
         nuclei *= 1 - lobules[0] * np.clip(np.float32(1.2) - 2 * lobules[1], 0, 1)
+    if lymph is not None:
+        crowded, _ = scattered(seed, _LYMPHOCYTES, window, scale, _LYMPH_APART)
+        nuclei += (np.clip(np.float32(0.5) + crowded / np.float32(scale), 0, 1) - nuclei) * lymph
     streaks = 1 + _mixed(_STREAKS, shares) * _streaks(seed, window, scale, course, _FIBER)
     blood = vessels(seed, window, scale, shares)
     out = np.zeros((*window.shape, 5), np.float32)
     for color in range(3):
         between = _mixed({kind: float(one[color]) for kind, one in _BETWEEN.items()}, shares) * streaks
         between = with_fat(between, lobules)
+        if lymph is not None:
+            between = between + (_LYMPH[color] - between) * lymph
         out[..., color] = between + (_PALER * NUCLEUS[color] - between) * nuclei
         if blood is not None:
             out[..., color] = blood.into(out[..., color], color)
     if blood is not None:
         out[..., 4] = blood.share
+    if lymph is not None:
+        out[..., 4] = np.maximum(out[..., 4], lymph)
     return out
 
 

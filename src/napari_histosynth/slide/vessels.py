@@ -56,7 +56,7 @@ class _Kind:
 
 
 _CAPILLARIES = _Kind(8.5, (0.42, 0.22), (0.8, 1.1), (0.0, 0.0), -0.1, 0.3, (MUCOSA, TUMOR))
-_ARTERIES = _Kind(30, (3.0, 1.8), (1.0, 3.0), (0.22, 0.14), -0.3, 0.9, (TISSUE,))
+_ARTERIES = _Kind(30, (3.0, 1.8), (1.0, 3.0), (0.22, 0.14), 0.1, 0.9, (TISSUE,))
 
 
 @dataclass(frozen=True)
