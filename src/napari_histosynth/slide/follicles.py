@@ -31,7 +31,7 @@ _RADIUS, _VARIED, LARGEST = 24, 5, 34
 #: Cells of the layout between a follicle's middle and glass, at least; and to mucosa, at most.
 _FROM_GLASS, _FROM_MUCOSA = 6, 3
 #: Units over which they thin out, how much outlines are bent, and from one bend to the next.
-_SOFT, _BENT, _BENDS_APART = 8, np.float32(1.6), 14
+_SOFT, _BENT, _BENDS_APART = 12, np.float32(1.6), 14
 #: Steps a unit that places are rounded to, and numbers that each takes of a stream of noise.
 _FINE, _CHANCES = 64, 4
 #: Streams of noise: follicles, and what bends their outlines.

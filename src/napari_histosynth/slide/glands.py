@@ -44,15 +44,15 @@ _FAT_FROM_MUCOSA, _MUSCULAR = 5, 1
 _MUSCULAR_COLOR = np.array([1.05, 1.45, 1.2], np.float32)
 #: Units that glands are found for at a time, at least.
 _BLOCK = 536
-#: Streams of noise: outlines that wander, and small lumens, cells, and how thick the muscle of mucosa is.
-_WARP, _HOLES, _GRAIN, _THIN = 0x8100, 0x8110, 0x8111, 0x8112
+#: Streams of noise: outlines that wander, small lumens, cells, how thick the muscle of mucosa is, follicles.
+_WARP, _HOLES, _GRAIN, _THIN, _CROWD = 0x8100, 0x8110, 0x8111, 0x8112, 0x8113
 #: Optical density of stroma, epithelium, and what it holds, mucin and an empty lumen, over that of the tissue
 #: around: of mucosa and of tumor.
 _STROMA, _EPITHELIUM = (0.55, 0.7), (1.5, 1.45)
 #: How much denser epithelium is at its foot, and paler at its top, than on average.
 _NUCLEI = 0.15
 #: Density of follicles, and how much more it is in the palest tissue.
-_LYMPH, _LYMPH_IN_PALE = 1.45, np.array([1.45, 1.5, 1.35], np.float32)
+_LYMPH, _LYMPH_IN_PALE = 1.45, np.array([0.95, 1.0, 0.9], np.float32)
 #: How much the density of stroma varies from pixel to pixel of level 4: cells in mucosa, in tumor.
 _CELLS = (0.18, 0.08)
 _MUCIN, _EMPTY, _GOBLET = 1.0, 0.15, 0.45
@@ -168,7 +168,8 @@ def _stroma(
         stroma *= 1 + (np.float32(_CELLS[0]) + np.float32(_CELLS[1] - _CELLS[0]) * tumor) * grain
         stroma += (bundles(seed, window, shares, fatty) - stroma) * outside
     if lymph is not None:
-        stroma += (np.float32(_LYMPH) * (1 + (stroma - 1) * np.float32(0.3)) - stroma) * lymph
+        crowd = np.float32(_LYMPH) * (1 + np.float32(_CELLS[0]) * gaussian(seed, STREAM + _CROWD, 0, window))
+        stroma += (crowd - stroma) * lymph
         outside = np.maximum(outside, lymph)
     blood = vessels(seed, window, scale, shares) if scale == 1 else None
     out = np.zeros((*window.shape, 5), np.float32)
