@@ -104,6 +104,19 @@ def test_a_step_on_parents_of_its_own_teaches_to_lose_nothing_of_them(config: Pa
     assert losses["adversarial"] > 0
 
 
+def test_at_full_magnification_colors_count_if_they_are_to(config: Path, data: Path) -> None:
+    text = config.read_text().replace("[data]", "[data]\nsteps = [0.0, 0.0, 0.5, 0.5]")
+    config.write_text(text.replace("[discriminator]", "[loss]\nfine_pixels = 2.0\n[discriminator]"))
+    training = prepare_slide(read_slide_config(config), data, _silent)
+    fabric = make_fabric(LoopSettings(1, device="cpu", precision="32-true"))
+    of_steps: dict[bool, list[float]] = {True: [], False: []}
+    for step in range(6):
+        batch = training.batch(step)
+        of_steps[bool((batch["step"] == 3).any())].append(training.step(batch, step, fabric)["pixels"])
+    assert min(of_steps[True]) > 0
+    assert set(of_steps[False]) <= {0.0}
+
+
 def test_all_steps_are_sampled_and_white_patches_are_not(config: Path, data: Path) -> None:
     wanted = read_slide_config(config)
     sampler = PairSampler(wanted, load_slides(data, wanted)[1], margin=20)

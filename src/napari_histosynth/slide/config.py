@@ -42,6 +42,8 @@ class SlideLossSection(Section):
     """Weights of the losses of the refiner."""
 
     features: float = Field(10.0, ge=0)  # features of discriminators as in the real child
+    fine_pixels: float = Field(0.0, ge=0)  # at 0.5 um: colors as in the real child, L1
+    fine_adversarial: float = Field(1.0, ge=0)  # at 0.5 um: how much discriminators count
     coherence: float = Field(10.0, ge=0)  # what has to be given back of the parent's colors, L1
     texture: float = Field(0.0, ge=0)  # local power in bands of spatial frequency
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     Plane = npt.NDArray[np.float32]
 
 #: How tall it is at most, and how tall on average; what varies that, and what of it there is.
-TALLEST, _TALL = 2.7, np.float32(2.3)
+TALLEST, _TALL = 2.7, np.float32(2.4)
 #: Where nuclei lie below the surface, from and to; and mucin.
-_NUCLEI, _GOBLETS = (1.3, 2.35), (0.35, 1.5)
+_NUCLEI, _GOBLETS = (1.05, 2.15), (0.3, 1.3)
 #: From one nucleus to the next, and from one goblet; and how much larger a goblet is than a nucleus.
 _APART, _GOBLETS_APART, _LARGER = 0.8, 2.2, np.float32(0.33)
 #: How much paler it is than that of crypts.

@@ -117,13 +117,19 @@ class SlideTraining:
             with torch.no_grad():
                 real = [features for _, features in self.discriminator(image, known)]
             of_drawn = self.discriminator(drawn, known)
-            adversarial = _mean((verdict.float() - 1).square().mean() for verdict, _ in of_drawn)
+            fine = taken == STEPS - 1
+            counts = torch.where(fine, weights.fine_adversarial, 1.0)[:, None, None, None]
+            adversarial = _mean((counts * (one.float() - 1).square()).mean() for one, _ in of_drawn)
             features = _mean(
                 F.l1_loss(one[paired].float(), other[paired].float())
                 for (_, found), true in zip(of_drawn, real, strict=True)
                 for one, other in zip(found, true, strict=True)
             )
             features = features if paired else adversarial.new_zeros(())
+            close = [index for index in paired if fine[index]]
+            pixels = (
+                F.l1_loss(drawn[close].float(), image[close]) * (len(close) / n) if close else 0 * features
+            )
             texture = features.new_zeros(())
             if weights.texture:
                 texture = _texture(drawn.clamp(-1, 1), image, own)
@@ -131,11 +137,14 @@ class SlideTraining:
             self.optimizers["refiner"],
             adversarial
             + weights.features * features
+            + weights.fine_pixels * pixels
             + weights.coherence * coherence
             + weights.texture * texture,
         )
         update_average(self.average, self.refiner, step, self.config.optimizer.average)
         losses = {"judges": judged, "adversarial": adversarial, "features": features, "coherence": coherence}
+        if weights.fine_pixels:
+            losses["pixels"] = pixels
         if weights.texture:
             losses["texture"] = texture
         return {name: float(value.detach()) for name, value in losses.items()}
