@@ -10,6 +10,7 @@ is denser than the tissue around, mucin and lumens are paler. At level 2 they ar
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE,
 from napari_histosynth.slide.levels import LAYOUT_LEVEL
 from napari_histosynth.slide.sampling import halved_by_means
 from napari_histosynth.slide.softnoise import STREAM, soft_noise
-from napari_histosynth.slide.stroma import bundles, stroma_density
+from napari_histosynth.slide.stroma import bundles, news, stroma_density
 from napari_histosynth.slide.vessels import vessels
 
 if TYPE_CHECKING:
@@ -58,6 +59,24 @@ _CELLS = (0.18, 0.08)
 _MUCIN, _EMPTY, _GOBLET = 1.0, 0.15, 0.45
 #: Red, green and blue of epithelium and of stroma, of the same density.
 _BLUE, _PINK = np.array([1.05, 0.99, 1.0], np.float32), np.array([0.93, 1.03, 1.0], np.float32)
+
+
+@dataclass(frozen=True)
+class _Cover:
+    """What there is in a window beside glands.
+
+    ``shares`` float32 (5, y, x), of the classes of the layout; ``fatty`` float32 (y, x), what may be fat;
+    ``lymph`` float32 (y, x), what is follicle, None if nothing is.
+    """
+
+    shares: Plane
+    fatty: Plane
+    lymph: Plane | None
+
+    def repeated(self, times: int) -> _Cover:
+        """Return the same, each pixel several; without follicles."""
+        shares, fatty = (np.repeat(np.repeat(one, times, -2), times, -1) for one in (self.shares, self.fatty))
+        return _Cover(shares, fatty, None)
 
 
 def tissue_density(
@@ -98,10 +117,7 @@ def tissue_density(
     found = scale <= 1
     fatty, muscular = shares[TISSUE], None
     if found and fatty.any():
-        # below mucosa lies muscle, and no fat
-        near = _near_mucosa(level, window, layout, _MUSCULAR)
-        muscular = np.clip(2 * near, 0, 1) * shares[TISSUE]
-        muscular *= np.clip(np.float32(1.3) + soft_noise(seed, _THIN, window, 30 / scale), 0, 1)
+        muscular = _muscle_of_mucosa(level, seed, window, shares, layout)
         fatty = fatty * (1 - _near_mucosa(level, window, layout, _FAT_FROM_MUCOSA))
         shares = shares.copy()
         shares[MUSCLE] += muscular
@@ -110,18 +126,18 @@ def tissue_density(
         fatty = fatty * pale
     for relative in tile_windows(Window.of_shape(window.shape), int(_BLOCK / scale)):
         block = relative.shift(window.y0, window.x0)
-        share = shares[:, *relative.slices]
         units = block.refine(int(scale)) if scale >= 1 else block.coarsen(int(1 / scale))
         glands, follicles = glands_around(seed, units, layout, manner), follicles_around(seed, units, layout)
+        cover = _Cover(shares[:, *relative.slices], fatty[relative.slices], None)
         if glands is None and (follicles is None or not found):
-            out[relative.slices] = _stroma(seed, block, scale, share, fatty[relative.slices], None)
+            out[relative.slices] = _stroma(seed, block, scale, cover)
             continue
         found = True
-        if over > 1:
-            share = np.repeat(np.repeat(share, over, 1), over, 2)
         fine = block.refine(over)
         lymph = None if follicles is None else follicles.share(seed, fine, scale / over)
-        painted = _painted(seed, fine, scale / over, glands, share, fatty[relative.slices], lymph)
+        if over > 1:
+            cover = cover.repeated(over)
+        painted = _painted(seed, fine, scale / over, glands, replace(cover, lymph=lymph))
         out[relative.slices] = painted if over == 1 else halved_by_means(painted)
         if lymph is not None and over == 1:
             crowds[relative.slices] = lymph
@@ -135,6 +151,15 @@ def tissue_density(
         out[..., :3] *= 1 + outside[..., None] * (_MUSCULAR_COLOR - 1)
         out[..., 4] = np.maximum(out[..., 4], outside)
     return out
+
+
+def _muscle_of_mucosa(
+    level: int, seed: int, window: Window, shares: Plane, layout: npt.NDArray[np.uint8]
+) -> Plane:
+    """Return how much of each pixel is the thin layer of muscle below mucosa, float32 (y, x)."""
+    near = np.clip(2 * _near_mucosa(level, window, layout, _MUSCULAR), 0, 1) * shares[TISSUE]
+    thin = soft_noise(seed, _THIN, window, 30 / 2.0 ** (level - UNIT_LEVEL))
+    return np.asarray(near * np.clip(np.float32(1.3) + thin, 0, 1), np.float32)
 
 
 def _near_mucosa(level: int, window: Window, layout: npt.NDArray[np.uint8], within: int) -> Plane:
@@ -155,10 +180,9 @@ def manner_of(seed: int) -> Manner:
     return Manner.of(seed)
 
 
-def _stroma(
-    seed: int, window: Window, scale: float, shares: Plane, fatty: Plane, lymph: Plane | None
-) -> Plane:
+def _stroma(seed: int, window: Window, scale: float, cover: _Cover) -> Plane:
     """Return the densities of a window beside glands."""
+    shares, fatty, lymph = cover.shares, cover.fatty, cover.lymph
     if scale < 1:
         return stroma_density(seed, window, scale, shares, fatty, lymph)
     tumor, outside = shares[TUMOR], shares[TISSUE] + shares[MUSCLE]
@@ -177,25 +201,15 @@ def _stroma(
         out[..., color] = stroma * (_PINK[color] + (1 - _PINK[color]) * outside)
         if blood is not None:
             out[..., color] = blood.into(out[..., color], color)
-    if blood is not None:
-        out[..., 4] = blood.share
-    if lymph is not None:
-        out[..., 4] = np.maximum(out[..., 4], lymph)
+    out[..., 4] = news(blood, lymph)
     return out
 
 
-def _painted(
-    seed: int,
-    window: Window,
-    scale: float,
-    glands: Glands | None,
-    shares: Plane,
-    fatty: Plane,
-    lymph: Plane | None,
-) -> Plane:
+def _painted(seed: int, window: Window, scale: float, glands: Glands | None, cover: _Cover) -> Plane:
     """Return the densities of a window in which there are glands or follicles."""
     if glands is None:
-        return _stroma(seed, window, scale, shares, fatty, lymph)
+        return _stroma(seed, window, scale, cover)
+    shares = cover.shares
     cell, tumor = 7 / scale, shares[TUMOR]
     sway = (np.float32(0.35) + np.float32(1.1) * tumor, np.float32(0.8) * tumor)
     warp = []
@@ -211,7 +225,7 @@ def _painted(
         # lumens pierce a nest where noise is high, but for its outermost cells
         pierced = np.float32(2.2) * (soft_noise(seed, _HOLES, window, 4.2 / scale) - np.float32(0.75))
         pierced = np.minimum(pierced, -(edge + np.float32(2.5)))
-    stroma = _stroma(seed, window, scale, shares, fatty, lymph)
+    stroma = _stroma(seed, window, scale, cover)
     # a crypt that is longer than the mucosa is thick ends with it
     there = np.clip(2 * (shares[MUCOSA] + tumor), 0, 1)
     if scale < 1:

@@ -16,7 +16,7 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.fat import fat
 from napari_histosynth.slide.layoutclasses import MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.softnoise import STREAM, generator, soft_noise
-from napari_histosynth.slide.vessels import vessels
+from napari_histosynth.slide.vessels import Vessels, vessels
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -105,11 +105,14 @@ def stroma_density(
         out[..., color] = between + (_PALER * NUCLEUS[color] - between) * nuclei
         if blood is not None:
             out[..., color] = blood.into(out[..., color], color)
-    if blood is not None:
-        out[..., 4] = blood.share
-    if lymph is not None:
-        out[..., 4] = np.maximum(out[..., 4], lymph)
+    out[..., 4] = news(blood, lymph)
     return out
+
+
+def news(blood: Vessels | None, lymph: Plane | None) -> Plane | float:
+    """Return how much of each pixel is vessel or follicle, which no coarser level shows; 0 if none is."""
+    parts = [part for part in (None if blood is None else blood.share, lymph) if part is not None]
+    return np.asarray(np.maximum.reduce(parts), np.float32) if parts else 0.0
 
 
 def with_fat(density: Plane, lobules: tuple[Plane, Plane] | None) -> Plane:
