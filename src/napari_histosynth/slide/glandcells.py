@@ -107,7 +107,8 @@ def cell_density(
     nucleus[~tubes & (fourth > 1.1)] = 0
     if tubes.any():
         anyhow = (wall > 25) | (near.of("holes") > 0)
-        nests = anyhow | (tubes & (deep > 2.7))
+        # where two glands overlap, their cells lie about anyhow too
+        nests = anyhow | (tubes & ((deep > 2.7) | (near.second < -0.8)))
         about, tone = scattered(seed, 1, window, scale, _APART)
         nucleus = np.where(nests, np.clip(np.float32(0.5) + about * soft, 0, 1), nucleus)
         if pierced is not None:
