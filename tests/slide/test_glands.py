@@ -204,7 +204,7 @@ def test_mucosa_is_covered_by_epithelium() -> None:
 def test_cells_change_few_colors_of_the_parent(kind: int) -> None:
     found = laid(2, CELLS, np.full((192, 192), kind, np.uint8))
     means = found.reshape(64, 4, 64, 4, 3).mean((1, 3))
-    assert np.abs(means - flat(2, CELLS)[0][0, 0]).mean() < 4
+    assert np.abs(means - flat(2, CELLS)[0][0, 0]).mean() < 5
     assert np.abs(found.mean((0, 1)) - flat(2, CELLS)[0][0, 0]).max() < 1.5
 
 
@@ -314,7 +314,7 @@ def test_tissue_ends_in_a_line(level: int) -> None:
     window = Window(top - 64, top + 64, 512, 640)
     drawn, parent = hazy(level, window, layout)
     found = lay_tissue(level, 2, window, drawn, parent, layout, PALE)
-    between = [((one.mean(2) > 175) & (one.mean(2) < 230)).sum(0).mean() for one in (drawn, found)]
+    between = [((one.mean(2) > 190) & (one.mean(2) < 230)).sum(0).mean() for one in (drawn, found)]
     assert between[1] < 0.8 * between[0]
     assert np.abs(found[:16].astype(int) - PALE).max() < 6
 

@@ -44,7 +44,7 @@ _RIMS = 2
 _BORDERS = 5
 #: Share that is kept of what was drawn finer than its parent: in stroma of mucosa, of tumor, in glands, and
 #: in other tissue; and how much of that at level 2.
-_KEPT, _KEPT_ELSEWHERE, _KEPT_OF_CELLS = (0.8, 0.5, 0.4), np.float32(0.3), np.float32(0.8)
+_KEPT, _KEPT_ELSEWHERE, _KEPT_OF_CELLS = (0.8, 0.5, 0.4), np.float32(0.3), np.float32(1.0)
 #: How much of all that at a border.
 _KEPT_AT_BORDER = np.float32(0.2)
 #: Share of the parent's colors that is not given back at level 4: to connective tissue; to vessels and the
