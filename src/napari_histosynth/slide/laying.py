@@ -37,11 +37,11 @@ GLANDS = 4
 #: Levels that are changed.
 LAID = (6, 4, 2)
 #: Pixels of the parent around a tile that are looked at.
-RIM = 11
+RIM = 12
 #: Pixels of the parent around a tile for which densities are drawn, at levels 4 and 2.
-_RIMS = 2
+_RIMS = 3
 #: Pixels of the parent around a tile for which it is asked where tissue ends.
-_BORDERS = 5
+_BORDERS = 6
 #: Share that is kept of what was drawn finer than its parent: in stroma of mucosa, of tumor, in glands, and
 #: in other tissue; and how much of that at level 2.
 _KEPT, _KEPT_ELSEWHERE, _KEPT_OF_CELLS = (0.8, 0.5, 0.4), np.float32(0.3), np.float32(1.0)

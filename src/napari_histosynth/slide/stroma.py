@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Plane = npt.NDArray[np.float32]
 
 #: Red, green and blue optical density of nuclei over that of the tissue around. In real fields at 2 um a
-#: pixel the darkest tenth has 2.1 to 2.5, 1.9 to 2.5, 2.1 to 2.5 times the mean of the tissue; some of what is
-#: laid is lost at edges of nuclei and to the parent's colors.
+#: pixel the darkest tenth has 2.1 to 2.5, 1.9 to 2.5, 2.1 to 2.5 times the mean of the tissue; some of what
+#: is laid is lost at edges of nuclei and to the parent's colors.
 NUCLEUS = np.array([2.75, 2.35, 2.4], np.float32)
 #: Density of what lies between nuclei, by class; of red, green and blue.
 _BETWEEN = {
