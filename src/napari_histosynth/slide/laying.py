@@ -136,11 +136,10 @@ def _all_tissue(
     wide, inner = window.grow(rim), np.s_[rim:-rim, rim:-rim]
     shares, even = fractions(layout, wide.grow(beyond), level), optical_density(parent)
     line = border(level, seed, wide.grow(beyond), even, shares, layout, RIM - _BORDERS, glass)
-    tissue = None if line is None else line.tissue(shares)
-    shares = shares[:, beyond:-beyond, beyond:-beyond]
+    around, shares = shares, shares[:, beyond:-beyond, beyond:-beyond]
     strength = np.clip(1 - 2 * shares[GLASS], 0, 1)[..., None]
     if line is not None:
-        line = line.without(beyond)
+        tissue, line = line.tissue(around), line.without(beyond)
         strength = np.maximum(strength, line.near)
     if not strength.any():
         return None
@@ -158,11 +157,11 @@ def _all_tissue(
         alike -= _UNLIKE_OF_VESSELS * painted[..., 4:]
         away *= alike
     if line is not None:
-        if tissue is not None and level < UNIT_LEVEL:
+        cells = None
+        if level < UNIT_LEVEL:
             cells = surface_cells(seed, wide, 2.0 ** (level - UNIT_LEVEL), tissue, shares, beyond)
-            if cells is not None:
-                share = cells[0] * (1 - painted[..., 3:4])
-                factor += share * (cells[1] - factor)
+        if cells is not None:
+            factor += cells[0] * (1 - painted[..., 3:4]) * (cells[1] - factor)
         density += line.near * (line.density - density)
         factor += line.glass * (1 - factor)
         away *= 1 - line.near
