@@ -23,7 +23,7 @@ demo: setup
 
 # the checks take one core, and so does the start of the tests
 test: setup
-	@$(MAKE) --no-print-directory --output-sync=line --jobs 2 checks suite
+	@$(MAKE) --no-print-directory --jobs 2 checks suite
 
 suite:
 	$(BIN)/pytest $(PYTEST_ARGS)

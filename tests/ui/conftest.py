@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -114,15 +115,32 @@ def plugins_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PluginManager, "discover", discover)
 
 
+class _PatientGc:
+    """Stands for ``gc`` in napari's search for viewers that live on: it collects until none does, or for 5 s.
+
+    A thread that has just said that it is done may still hold what it worked on, events that were posted are
+    handled later, and where one thread is collecting garbage, Python collects none for anybody else.
+    """
+
+    @staticmethod
+    def collect(generation: int = 2) -> None:
+        from napari._qt.qt_viewer import QtViewer
+        from qtpy.QtWidgets import QApplication
+
+        gc.collect(generation)
+        until = time.monotonic() + 5
+        while len(QtViewer._instances) and time.monotonic() < until:
+            QApplication.processEvents()
+            time.sleep(0.05)
+            gc.collect()
+
+
 @pytest.fixture
 def make_napari_viewer(
-    make_napari_viewer: Callable[..., Any], what_stays: None
+    make_napari_viewer: Callable[..., Any], what_stays: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Any]]:
-    """Return napari's own, before whose search for viewers that live on all threads have come to their end.
-
-    A thread that has just said that it is done may still hold what it worked on; and where one is collecting
-    garbage, Python collects none for anybody else.
-    """
+    """Return napari's own, before whose search for viewers that live on all threads have ended."""
+    monkeypatch.setattr("napari.utils._testsupport.gc", _PatientGc)
     viewers: WeakSet[Any] = WeakSet()
 
     def make(*args: Any, **kwargs: Any) -> Any:
