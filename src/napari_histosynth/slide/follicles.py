@@ -16,6 +16,7 @@ from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.glandground import CELL
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, TISSUE
+from napari_histosynth.slide.sampling import places_seen
 from napari_histosynth.slide.softnoise import STREAM, soft_noise
 
 if TYPE_CHECKING:
@@ -55,11 +56,9 @@ class Follicles:
         """Return how much of each pixel of a window is follicle, float32 (y, x)."""
         found = np.zeros(window.shape, np.float32)
         bent = [_BENT * soft_noise(seed, _BENDS + k, window, _BENDS_APART / scale) for k in (0, 1)]
-        down_at = np.rint(512 * bent[0]) / 512 + ((np.arange(window.height) + 0.5) * scale)[:, None]
-        right_at = np.rint(512 * bent[1]) / 512 + (np.arange(window.width) + 0.5) * scale
+        down_at, right_at = places_seen(window, scale, bent)
         for y, x, radius in zip(self.y, self.x, self.radius, strict=True):
-            dy = (down_at - (y - window.y0 * scale)).astype(np.float32)
-            dx = (right_at - (x - window.x0 * scale)).astype(np.float32)
+            dy, dx = down_at - np.float32(y - window.y0 * scale), right_at - np.float32(x - window.x0 * scale)
             deep = np.float32(radius) - np.sqrt(dy * dy + dx * dx)
             np.maximum(found, np.clip(np.float32(0.5) + deep * np.float32(1 / _SOFT), 0, 1), out=found)
         return found

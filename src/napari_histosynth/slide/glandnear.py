@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_histosynth.core.tiles import Window
+from napari_histosynth.slide.sampling import places_seen
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 #: Distance, in units, from which no gland is near.
 _FAR = np.float32(40)
-#: Steps a unit that places are rounded to.
-_FINE = np.float32(512)
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,7 @@ def nearest_glands(window: Window, scale: float, glands: Glands, warp: list[Plan
         reach = glands.half * np.abs(axis) + around
         low.append(np.floor((at - reach) / scale).astype(int))
         high.append(np.ceil((at + reach) / scale).astype(int))
-    # to the 512th of a unit, from the corner of the window: differences are exact, whatever the window
-    down_at = np.rint(_FINE * warp[0]) * (1 / _FINE) + ((np.arange(window.height) + 0.5) * scale)[:, None]
-    right_at = np.rint(_FINE * warp[1]) * (1 / _FINE) + (np.arange(window.width) + 0.5) * scale
-    down_at, right_at = down_at.astype(np.float32), right_at.astype(np.float32)
+    down_at, right_at = places_seen(window, scale, warp)
     middle_y = (glands.y - window.y0 * scale).astype(np.float32)
     middle_x = (glands.x - window.x0 * scale).astype(np.float32)
     for k in range(len(glands)):

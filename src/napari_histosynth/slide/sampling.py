@@ -1,7 +1,8 @@
-"""Means and enlargements of planes, float32 (y, x, c), that are the same bits in every window."""
+"""Means, enlargements and places of planes, float32, that are the same bits in every window."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,31 @@ from napari_histosynth.slide.levels import STEP
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from napari_histosynth.core.tiles import Window
+
     Plane = npt.NDArray[np.float32]
+
+#: Steps a unit that places are rounded to.
+_FINE = np.float32(512)
+
+
+def places_seen(window: Window, scale: float, bends: Sequence[Plane]) -> tuple[Plane, Plane]:
+    """Return where pixels of a window look, down and right of its corner, float32 (height, width), in units.
+
+    To the 512th of a unit, from the corner of the window: differences are exact, whatever the window.
+
+    Parameters
+    ----------
+    window : Window
+        Pixels.
+    scale : float
+        Units a pixel.
+    bends : sequence of ndarray
+        float32 (height, width), how far down and right of itself each pixel looks, in units.
+    """
+    down, right = (np.rint(_FINE * bend) * (1 / _FINE) for bend in bends)
+    y, x = ((np.arange(side) + 0.5) * scale for side in window.shape)
+    return (down + y[:, None]).astype(np.float32), (right + x).astype(np.float32)
 
 
 def mean_around(values: Plane, radius: int) -> Plane:

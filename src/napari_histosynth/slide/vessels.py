@@ -15,6 +15,7 @@ import numpy as np
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.layoutclasses import MUCOSA, TISSUE, TUMOR
+from napari_histosynth.slide.sampling import places_seen
 from napari_histosynth.slide.softnoise import STREAM, soft_noise
 
 if TYPE_CHECKING:
@@ -130,14 +131,7 @@ def _vessels(
     cell = 2.2 * kind.radius[0] + 1
     bends = np.float32(kind.sway)
     sway = [bends * soft_noise(seed, _SWAY + 16 * number + k, window, cell / scale) for k in (0, 1)]
-    # to the 512th of a unit, from the corner of the window: differences are exact, whatever the window
-    down_at, right_at = (
-        (np.rint(512 * bent) / 512 + centers).astype(np.float32)
-        for bent, centers in (
-            (sway[0], ((np.arange(window.height) + 0.5) * scale)[:, None]),
-            (sway[1], (np.arange(window.width) + 0.5) * scale),
-        )
-    )
+    down_at, right_at = places_seen(window, scale, sway)
     for y, x, down, right, half, radius, wall, filled in zip(
         *_around(seed, number, kind, window, scale), strict=True
     ):
