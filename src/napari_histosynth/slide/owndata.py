@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.paint.data import turned
+from napari_histosynth.paint.data import scale_density, turned
 from napari_histosynth.slide.layout import Kind, draw_layout, fractions
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.levels import LAYOUT_LEVEL
@@ -130,10 +130,9 @@ def like(
             best, nearest = (field.image[part], field.layout[part]), far
     assert best is not None
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
-    density = optical_density(turned(best[0], turns, flip))
-    there, here = (one.mean((0, 1)) + _FAINT for one in (optical_density(image), density))
-    light = 256 * np.exp(-density * np.clip(there / here, *_GAIN).astype(np.float32)) - 1
-    return np.clip(np.rint(light), 0, 255).astype(np.uint8), turned(best[1], turns, flip)
+    own, around = (turned(one, turns, flip) for one in best)
+    there, here = (optical_density(one).mean((0, 1)) + _FAINT for one in (image, own))
+    return scale_density(own, np.clip(there / here, *_GAIN).astype(np.float64)), around
 
 
 def _field_of(rng: np.random.Generator, layout: npt.NDArray[np.uint8], kind: int, side: int) -> Window:
