@@ -95,7 +95,8 @@ class FrozenModulation(nn.Module):
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
         """Modulate ``x`` (n, c, y, x) by ``hidden`` (n, h, y, x)."""
-        return torch.addcmul(self.shift(hidden), x, self.scale(hidden))
+        modulated: Tensor = self.shift(hidden)
+        return modulated.addcmul_(x, self.scale(hidden))
 
 
 class LocalBlock(nn.Module):
@@ -134,11 +135,12 @@ class LocalBlock(nn.Module):
         Tensor
             (n, c, h - 4, w - 4).
         """
-        hidden = F.relu(self.shared(labels) + style)
-        h = self.conv_0(F.leaky_relu(self.modulate_0(x, hidden), LEAK))
-        h = torch.addcmul(h, noise[:, :1, 1:-1, 1:-1].to(h.dtype), self.grain[0].to(h.dtype))
-        h = self.conv_1(F.leaky_relu(self.modulate_1(h, hidden[..., 1:-1, 1:-1]), LEAK))
-        h = torch.addcmul(h, noise[:, 1:, 2:-2, 2:-2].to(h.dtype), self.grain[1].to(h.dtype))
+        # in place wherever that is the same: large tensors cost more to get than to fill
+        hidden = F.relu(self.shared(labels) + style, inplace=True)
+        h: Tensor = self.conv_0(F.leaky_relu(self.modulate_0(x, hidden), LEAK, inplace=True))
+        h.addcmul_(noise[:, :1, 1:-1, 1:-1].to(h.dtype), self.grain[0].to(h.dtype))
+        h = self.conv_1(F.leaky_relu(self.modulate_1(h, hidden[..., 1:-1, 1:-1]), LEAK, inplace=True))
+        h.addcmul_(noise[:, 1:, 2:-2, 2:-2].to(h.dtype), self.grain[1].to(h.dtype))
         return x[..., 2:-2, 2:-2] + h
 
 
