@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.fat import fat
 from napari_histosynth.slide.follicles import follicles_around
-from napari_histosynth.slide.glandground import Manner
+from napari_histosynth.slide.glandground import Manner, _opened
 from napari_histosynth.slide.glands import tissue_density
 from napari_histosynth.slide.glandshapes import HALO, SEEN, glands_around
 from napari_histosynth.slide.laying import LAID, RIM, lay_tissue
@@ -84,6 +85,13 @@ def test_glands_depend_on_the_layout_nearby_alone() -> None:
     other[near.slices] = layout[near.slices]
     assert HALO < SEEN < 320
     assert np.array_equal(density_of(4, 1, window, layout), density_of(4, 1, window, other))
+
+
+def test_a_surface_is_where_squares_of_glass_fit_in() -> None:
+    mask = np.random.default_rng(3).random((60, 70)) < 0.93
+    assert 0 < ndimage.binary_opening(mask, np.ones((5, 5))).sum() < mask.sum()
+    for side in (1, 3, 5):
+        assert np.array_equal(_opened(mask, side), ndimage.binary_opening(mask, np.ones((side, side))))
 
 
 def test_crypts_are_as_large_and_as_far_apart_as_real_ones() -> None:

@@ -55,12 +55,17 @@ def fat(seed: int, window: Window, scale: float, tissue: Plane) -> tuple[Plane, 
     share = tissue * np.clip(np.float32(4) * lobules + np.float32(0.6), 0, 1)
     if not share.any():
         return None
-    gap = _gap(seed, window, scale)
+    rows, cols = (np.flatnonzero(share.any(axis)) for axis in (1, 0))
+    there = Window(int(rows[0]), int(rows[-1]) + 1, int(cols[0]), int(cols[-1]) + 1)
+    gap = _gap(seed, there.shift(window.y0, window.x0), scale)
     half = np.maximum(_MEMBRANE, np.float32(0.5 * scale))
     # thin membranes fill pixels less
     filled = min(1.0, 2 * float(_MEMBRANE) / scale)
-    inside = np.clip((half - gap) / np.float32(scale) + np.float32(0.5), 0, 1) * np.float32(filled)
-    return np.asarray(share, np.float32), np.asarray(inside, np.float32)
+    inside = np.zeros(window.shape, np.float32)
+    inside[there.slices] = np.clip((half - gap) / np.float32(scale) + np.float32(0.5), 0, 1) * np.float32(
+        filled
+    )
+    return np.asarray(share, np.float32), inside
 
 
 def _gap(seed: int, window: Window, scale: float) -> Plane:
@@ -73,17 +78,25 @@ def _gap(seed: int, window: Window, scale: float) -> Plane:
     rows, cols = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
     top, left = int(rows[0]) - 1, int(cols[0]) - 1
     nodes = Window(top, int(rows[-1]) + 2, 2 * left, 2 * (int(cols[-1]) + 2))
-    moved = np.clip(0.3 * gaussian(seed, STREAM + _CELLS, 0, nodes).reshape(nodes.height, -1, 2), -0.5, 0.5)
+    chance = gaussian(seed, STREAM + _CELLS, 0, nodes).reshape(nodes.height, -1, 2)
+    moved = np.ascontiguousarray(np.moveaxis(np.clip(0.3 * chance, -0.5, 0.5), -1, 0))
     # membranes are bent
     sway = [_BENT * soft_noise(seed, _BENDS + k, window, 3 / scale) for k in (0, 1)]
-    first = np.full(window.shape, 9, np.float32)
+    # squares first: which distances are the least does not change
+    first = np.full(window.shape, 81, np.float32)
     second = first.copy()
     for down in (-1, 0, 1):
+        beside = rows + down - top
         for right in (-1, 0, 1):
-            here = moved[np.ix_(rows + down - top, cols + right - left)]
-            dy = (y - rows - down - 0.5)[:, None].astype(np.float32) - here[..., 0] + sway[0]
-            dx = (x - cols - right - 0.5)[None].astype(np.float32) - here[..., 1] + sway[1]
-            away = np.sqrt(dy * dy + dx * dx)
-            np.minimum(second, np.maximum(first, away), out=second)
-            np.minimum(first, away, out=first)
+            at = np.ix_(beside, cols + right - left)
+            dy = (y - rows - down - 0.5)[:, None].astype(np.float32) - moved[0][at]
+            dx = (x - cols - right - 0.5)[None].astype(np.float32) - moved[1][at]
+            dy += sway[0]
+            dx += sway[1]
+            dy *= dy
+            dx *= dx
+            dy += dx
+            np.minimum(second, np.maximum(first, dy, out=dx), out=second)
+            np.minimum(first, dy, out=first)
+    first, second = np.sqrt(first), np.sqrt(second)
     return np.asarray((second - first) * np.float32(_APART / 2), np.float32)

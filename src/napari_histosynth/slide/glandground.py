@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_histosynth.core.tiles import Window
-from napari_histosynth.slide.layout import fractions
+from napari_histosynth.slide.layout import cells_in
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, TUMOR
 from napari_histosynth.slide.layoutshapes import depth_in
-from napari_histosynth.slide.levels import LAYOUT_LEVEL
 from napari_histosynth.slide.softnoise import generator, soft_noise
 
 if TYPE_CHECKING:
@@ -113,19 +112,17 @@ class Ground:
     """
 
     def __init__(self, seed: int, region: Window, layout: npt.NDArray[np.uint8], manner: Manner) -> None:
-        from scipy import ndimage
-
         self.region = region
         self.cells = self.region.coarsen(CELL).grow(_BEYOND)
         seen = self.cells.grow(GROUND_SEES - _BEYOND - 1)
-        kinds = fractions(layout, seen, LAYOUT_LEVEL).argmax(0)
+        kinds = cells_in(layout, seen)
         inside = self.cells.relative_to(seen)
         self.kind = kinds[inside.slices]
         self.empty = not np.isin(self.kind, (MUCOSA, TUMOR)).any()
         if self.empty:
             return
         # crypts open to the surface, not to a crack
-        wide_glass = ndimage.binary_opening(kinds == GLASS, np.ones((_CRACK, _CRACK), np.bool_))
+        wide_glass = _opened(kinds == GLASS, _CRACK)
         depth = np.minimum(depth_in(~wide_glass), _DEEP)
         smooth = np.rint(16 * depth).astype(np.int64)
         for _ in range(2):
@@ -176,3 +173,14 @@ class Ground:
             nearest = np.where(likeness.max(0) > 0.9, likeness.argmax(0), -1)
             codes[np.where(tubes[rows, cols], 1, 0), rows, cols] = nearest
         return codes[0], codes[1]
+
+
+def _opened(mask: Mask, side: int) -> Mask:
+    """Return what of a mask squares of an odd side fit into; beyond the border there is none of it."""
+    for grows in (False, True):
+        for axis in (0, 1):
+            held = np.swapaxes(mask, 0, axis)
+            wide = np.pad(held, ((side // 2, side // 2), (0, 0)))
+            parts = [wide[k : k + len(held)] for k in range(side)]
+            mask = np.swapaxes((np.logical_or if grows else np.logical_and).reduce(parts), 0, axis)
+    return mask

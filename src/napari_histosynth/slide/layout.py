@@ -35,6 +35,7 @@ __all__ = [
     "TISSUE",
     "TUMOR",
     "Kind",
+    "cells_in",
     "draw_layout",
     "fractions",
     "layout_from_labels",
@@ -79,14 +80,14 @@ def fractions(layout: npt.NDArray[np.uint8], window: Window, level: int) -> npt.
     """
     if level >= LAYOUT_LEVEL:
         side = 2 ** (level - LAYOUT_LEVEL)
-        cells = _cells(layout, window.refine(side)).reshape(window.height, side, window.width, side)
+        cells = cells_in(layout, window.refine(side)).reshape(window.height, side, window.width, side)
         counts = [np.count_nonzero(cells == kind, axis=(1, 3)) for kind in range(CLASSES)]
         return np.asarray(np.stack(counts) / side**2, np.float32)
     side = 2 ** (LAYOUT_LEVEL - level)
     top, down = _between(window.y0, window.y1, side)
     left, right = _between(window.x0, window.x1, side)
     known = Window(top[0], top[-1] + 2, left[0], left[-1] + 2) if not window.is_empty else Window(0, 2, 0, 2)
-    cells = _cells(layout, known)
+    cells = cells_in(layout, known)
     rows, columns = top - known.y0, left - known.x0
     out = np.empty((CLASSES, *window.shape), np.float32)
     for kind in range(CLASSES):
@@ -103,8 +104,8 @@ def _between(start: int, stop: int, side: int) -> tuple[npt.NDArray[np.int64], n
     return before, ((twice - 2 * side * before) / (2 * side)).astype(np.float32)
 
 
-def _cells(layout: npt.NDArray[np.uint8], window: Window) -> npt.NDArray[np.uint8]:
-    """Return a window of the layout; beyond the border there is glass."""
+def cells_in(layout: npt.NDArray[np.uint8], window: Window) -> npt.NDArray[np.uint8]:
+    """Return the classes of a window of the layout, in its cells; beyond the border there is glass."""
     cells = np.full(window.shape, GLASS, np.uint8)
     inside = window.clip(layout.shape)
     if not inside.is_empty:

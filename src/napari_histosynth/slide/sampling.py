@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari_histosynth.core.tiles import Window
 
     Plane = npt.NDArray[np.float32]
+    Numbers = npt.NDArray[np.float64]
+    Places = npt.NDArray[np.int64]
 
 #: Steps a unit that places are rounded to.
 _FINE = np.float32(512)
@@ -37,6 +39,32 @@ def places_seen(window: Window, scale: float, bends: Sequence[Plane]) -> tuple[P
     down, right = (np.rint(_FINE * bend) * (1 / _FINE) for bend in bends)
     y, x = ((np.arange(side) + 0.5) * scale for side in window.shape)
     return (down + y[:, None]).astype(np.float32), (right + x).astype(np.float32)
+
+
+def pixels_of_boxes(
+    window: Window, top: Numbers, bottom: Numbers, left: Numbers, right: Numbers
+) -> tuple[Places, Places, Places]:
+    """Return the pixels of a window that each of some boxes touches, box by box, row by row.
+
+    Parameters
+    ----------
+    window : Window
+        Pixels.
+    top, bottom, left, right : ndarray
+        float64 (n,), sides of the boxes, in pixels of the same plane.
+
+    Returns
+    -------
+    rows, cols, box : ndarray
+        int64 (k,), counted from the corner of the window; and of which box each is.
+    """
+    y0, y1 = (np.clip(at, window.y0, window.y1).astype(np.int64) for at in (np.floor(top), np.ceil(bottom)))
+    x0, x1 = (np.clip(at, window.x0, window.x1).astype(np.int64) for at in (np.floor(left), np.ceil(right)))
+    wide = np.maximum(x1 - x0, 0)
+    count = np.maximum(y1 - y0, 0) * wide
+    box = np.repeat(np.arange(len(count)), count)
+    down, over = np.divmod(np.arange(len(box)) - (np.cumsum(count) - count)[box], wide[box])
+    return y0[box] + down - window.y0, x0[box] + over - window.x0, box
 
 
 def mean_around(values: Plane, radius: int) -> Plane:

@@ -15,7 +15,7 @@ import numpy as np
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.layoutclasses import MUCOSA, TISSUE, TUMOR
-from napari_histosynth.slide.sampling import places_seen
+from napari_histosynth.slide.sampling import pixels_of_boxes, places_seen
 from napari_histosynth.slide.softnoise import STREAM, soft_noise
 
 if TYPE_CHECKING:
@@ -132,28 +132,24 @@ def _vessels(
     bends = np.float32(kind.sway)
     sway = [bends * soft_noise(seed, _SWAY + 16 * number + k, window, cell / scale) for k in (0, 1)]
     down_at, right_at = places_seen(window, scale, sway)
-    for y, x, down, right, half, radius, wall, filled in zip(
-        *_around(seed, number, kind, window, scale), strict=True
-    ):
-        reach_y, reach_x = (half * abs(one) + radius + 4 * kind.sway + 1 for one in (down, right))
-        part = Window(
-            math.floor((y - reach_y) / scale),
-            math.ceil((y + reach_y) / scale),
-            math.floor((x - reach_x) / scale),
-            math.ceil((x + reach_x) / scale),
-        ).intersect(window)
-        if part.is_empty:
-            continue
-        inside = part.relative_to(window).slices
-        dy = down_at[inside] - np.float32(y - window.y0 * scale)
-        dx = right_at[inside] - np.float32(x - window.x0 * scale)
-        along = dy * np.float32(down) + dx * np.float32(right)
-        across = dy * np.float32(right) - dx * np.float32(down)
-        beyond = along - np.clip(along, np.float32(-half), np.float32(half))
-        depth = np.float32(radius) - np.sqrt(beyond * beyond + across * across)
-        deeper = depth > deep[inside]
-        deep[inside][deeper] = depth[deeper]
-        thick[inside][deeper], full[inside][deeper] = np.float32(wall * radius), np.float32(filled)
+    y, x, down, right, half, radius, wall, filled = _around(seed, number, kind, window, scale)
+    reach_y, reach_x = (half * np.abs(one) + radius + 4 * kind.sway + 1 for one in (down, right))
+    rows, cols, of = pixels_of_boxes(
+        window, (y - reach_y) / scale, (y + reach_y) / scale, (x - reach_x) / scale, (x + reach_x) / scale
+    )
+
+    def each(values: Numbers) -> Plane:
+        return np.asarray(values.astype(np.float32)[of], np.float32)
+
+    dy = down_at[rows, cols] - each(y - window.y0 * scale)
+    dx = right_at[rows, cols] - each(x - window.x0 * scale)
+    along, across = dy * each(down) + dx * each(right), dy * each(right) - dx * each(down)
+    beyond = along - np.clip(along, -each(half), each(half))
+    depth = each(radius) - np.sqrt(beyond * beyond + across * across)
+    # the deepest counts, of two alike the first
+    np.maximum.at(deep, (rows, cols), depth)
+    top = np.flatnonzero(depth == deep[rows, cols])[::-1]
+    thick[rows[top], cols[top]], full[rows[top], cols[top]] = each(wall * radius)[top], each(filled)[top]
     soft = np.float32(1 / scale)
     share = there * np.clip(np.float32(0.5) + deep * soft, 0, 1)
     if not share.any():
@@ -164,7 +160,7 @@ def _vessels(
     return Vessels(blood, share - lumen, lumen - blood)
 
 
-def _around(seed: int, number: int, kind: _Kind, window: Window, scale: float) -> list[list[float]]:
+def _around(seed: int, number: int, kind: _Kind, window: Window, scale: float) -> tuple[Numbers, ...]:
     """Return the vessels that may reach into a window: y, x, down, right, half, radius, wall, filled."""
     units = [side * scale for side in (window.y0, window.y1, window.x0, window.x1)]
     top, left = (math.floor((units[k] - _REACH) / kind.apart) for k in (0, 2))
@@ -182,5 +178,4 @@ def _around(seed: int, number: int, kind: _Kind, window: Window, scale: float) -
     radius = kind.radius[0] + kind.radius[1] * np.clip(of[5], -0.8, 2)
     half = kind.half[0] + kind.half[1] * np.clip(np.abs(of[6]), 0, 2)
     wall = np.clip(kind.wall[0] + kind.wall[1] * of[7], 0.08 * (kind.wall[0] > 0), 0.45)
-    planes = (y, x, of[3] / length, of[4] / length, half, radius, wall, 0.7 * of[0] - 0.2 + of[6] * 0.5)
-    return [list(map(float, plane)) for plane in planes]
+    return y, x, of[3] / length, of[4] / length, half, radius, wall, 0.7 * of[0] - 0.2 + of[6] * 0.5
