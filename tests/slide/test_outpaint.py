@@ -60,7 +60,7 @@ def works_of(model: SlideModel, glass: bool = False) -> TileWorks:
 
 
 def drawn(works: TileWorks, places: Sequence[Place]) -> dict[Place, bytes]:
-    return {place: works.tile(place).tobytes() for place in places}
+    return {place: works.tiles([place])[place].tobytes() for place in places}
 
 
 PLACES = [Place(0, row, col) for row in range(3) for col in range(3)]
@@ -105,7 +105,7 @@ def test_the_same_bytes_come_in_any_order_and_from_eight_threads(model: SlideMod
     assert drawn(works_of(model), shuffled) == first
     works = works_of(model)
     with ThreadPoolExecutor(8) as pool:
-        tiles = pool.map(lambda place: (place, works.tile(place).tobytes()), shuffled)
+        tiles = pool.map(lambda place: (place, works.tiles([place])[place].tobytes()), shuffled)
         assert dict(tiles) == first
     assert len(set(first.values())) == len(PLACES)
 
@@ -114,11 +114,11 @@ def test_neighbors_change_what_is_drawn(model: SlideModel) -> None:
     works = works_of(model)
     place = Place(0, 1, 1)
     drawer = DiffusionDrawer(model, 5, SIZE, np.full(level_shape(SIZE, 6), 1, np.uint8), steps=2)
-    tiles = {need: works.tile(need) for need in drawer.needs(place)}
+    tiles = {need: works.tiles([need])[need] for need in drawer.needs(place)}
     one, evaluations = drawer.draw(place, tiles)
     assert evaluations == 2
     assert one.shape == (256, 256, 3)
-    assert np.array_equal(one, works.tile(place))
+    assert np.array_equal(one, works.tiles([place])[place])
     darker = {need: tile // 2 if need.level == 0 else tile for need, tile in tiles.items()}
     assert not np.array_equal(drawer.draw(place, darker)[0], one)
 
@@ -153,7 +153,7 @@ def test_a_pixel_of_the_parent_is_known_whole_or_not_at_all() -> None:
 
 def test_glass_is_enlarged_and_costs_nothing(model: SlideModel) -> None:
     works = works_of(model, glass=True)
-    tile = works.tile(Place(0, 1, 1))
+    tile = works.tiles([Place(0, 1, 1)])[Place(0, 1, 1)]
     assert works.evaluations == 0
     assert np.ptp(tile.reshape(-1, 3).astype(int), axis=0).max() == 0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from napari_histosynth.core.errors import HistosynthError, ImageError, ModelError
 from napari_histosynth.core.tiles import Window
@@ -78,6 +79,55 @@ def test_eight_threads_draw_the_same_and_each_tile_once(
     wanted = [whole[place] for place in [*ALL, *reversed(ALL)]]
     assert all(np.array_equal(*pair) for pair in zip(tiles, wanted, strict=True))
     assert slide.evaluations == alone.evaluations
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """Torch with three threads, whatever this machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_tiles_drawn_at_once_are_the_same_each_drawn_once(
+    begin: Callable[..., Slide], whole: dict[Place, np.ndarray]
+) -> None:
+    slide = begin()
+    assert slide.at_once == 3
+    window = Window(200, 560, 100, 900)
+    found = slide.read(0, window)
+    torch.set_num_threads(1)
+    alone = begin()
+    assert alone.at_once == 1
+    assert np.array_equal(found, alone.read(0, window))
+    assert slide.evaluations == alone.evaluations
+    tiles = slide.tiles([*ALL, *ALL[:3]])
+    assert all(np.array_equal(tile, whole[place]) for place, tile in zip(ALL, tiles, strict=False))
+    assert [one.shape for one in tiles[-3:]] == [whole[place].shape for place in ALL[:3]]
+    assert slide.tiles([]) == []
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_fault_while_tiles_are_drawn_at_once_loses_no_other(
+    begin: Callable[..., Slide], whole: dict[Place, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide = begin()
+    drawer = slide._works._drawer
+    draw = drawer.draw
+
+    def fail(place: Place, tiles: Any) -> Any:
+        if place == Place(0, 1, 1):
+            raise MemoryError("no room")
+        return draw(place, tiles)
+
+    monkeypatch.setattr(drawer, "draw", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        slide.tiles(place for place in ALL if place.level == 0)
+    assert slide.has(2, 0, 0)
+    monkeypatch.setattr(drawer, "draw", draw)
+    assert same(slide, ALL, whole)
 
 
 def test_a_store_changes_nothing_and_is_read_by_the_next(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,10 +43,15 @@ class FakeSlide:
         Height and width at level 0.
     seconds : float
         That a tile takes.
+    at_once : int
+        Tiles that are asked for at once.
     """
 
-    def __init__(self, size: tuple[int, int] = (4096, 6144), seconds: float = 0.0, seed: int = 7) -> None:
+    def __init__(
+        self, size: tuple[int, int] = (4096, 6144), seconds: float = 0.0, seed: int = 7, at_once: int = 2
+    ) -> None:
         self.size, self.seed, self.setting, self.seconds = size, seed, "fast", seconds
+        self.at_once = at_once
         self.model = SimpleNamespace(name="fake", sha256="0" * 64, precision="fp32")
         self.key = SlideKey("fake", "0" * 64, "fp32", seed, size, "fast", None, "1" * 64)
         self.layout = np.zeros(level_shape(size, 6), np.uint8)
@@ -81,6 +87,9 @@ class FakeSlide:
             if self.store is not None:
                 self.store.put(place, self._tiles[place])
         return self._pixels(place)
+
+    def tiles(self, places: Iterable[tuple[int, int, int]]) -> list[np.ndarray]:
+        return [self.tile(*place) for place in places]
 
     def read(self, level: int, window: Window) -> np.ndarray:
         return self._put_together(level, window, self.tile)

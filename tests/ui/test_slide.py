@@ -14,8 +14,9 @@ from qtpy.QtCore import QPointF
 from napari_histosynth.core.errors import ModelError, SaveError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.io import read_image, read_provenance
+from napari_histosynth.slide.levels import TILE, level_shape
 from napari_histosynth.slide.overlay import Patch
-from napari_histosynth.ui.slidelevels import SlideLevels
+from napari_histosynth.ui.slidelevels import Rest, SlideLevels
 
 _spec = spec_from_file_location("slidefake", Path(__file__).with_name("slidefake.py"))
 assert _spec is not None
@@ -163,6 +164,34 @@ def test_what_is_enlarged_is_enlarged_once_until_something_finer_is_there() -> N
     assert len(glanced) == count
     slide.tile(4, 0, 0)
     assert (levels.read(0, window) == gray(4)).all()
+
+
+class Outpainted(FakeSlide):  # type: ignore[misc, valid-type]
+    """A slide whose tiles of odd rows and columns are drawn after their neighbors, as diffusion's are."""
+
+    def tiles_needed(self, level: int, row: int, col: int) -> list[tuple[int, int, int]]:
+        needed = super().tiles_needed(level, row, col)
+        if level in (0, 2) and row % 2 and col % 2:
+            rows, cols = (-(-side // TILE) for side in level_shape(self.size, level))
+            beside = [(level, row + down, col + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+            needed += [one for one in beside if one != (level, row, col) and one[1] < rows and one[2] < cols]
+        return needed
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_what_is_left_to_draw_is_all_ready_and_leaves_nothing_out(at_once: int) -> None:
+    slide = Outpainted((1300, 2100), at_once=at_once)
+    levels = SlideLevels(slide)
+    rest = Rest(levels)
+    while tiles := rest.ready():
+        assert len(tiles) <= at_once
+        assert len(set(tiles)) == len(tiles)
+        for tile in tiles:
+            assert not slide.has(*tile)
+            assert all(slide.has(*need) for need in slide.tiles_needed(*tile))
+        slide.tiles(tiles)
+    assert all(slide.has(*tile) for tile in levels.everything())
+    assert len(slide.order) == len(set(slide.order))
 
 
 def test_an_error_stops_drawing_in_one_sentence_and_looking_elsewhere_tries_again(

@@ -184,8 +184,7 @@ def stages_of(slide: Slide, level: int, window: Window | None = None) -> tuple[l
 def draw_block_of(slide: Slide, block: Iterable[Place]) -> int:
     """Draw the tiles of a block; return how often a network was evaluated."""
     before = slide.evaluations
-    for place in block:
-        slide.tile(*place)
+    slide.tiles(block)
     return slide.evaluations - before
 
 

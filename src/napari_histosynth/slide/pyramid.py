@@ -9,13 +9,14 @@ store or without.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_histosynth.core.errors import ImageError
+from napari_histosynth.core.helpers import at_once_on
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.drawers import drawer_of, steps_of
 from napari_histosynth.slide.lattice import Place, is_on, places_in
@@ -37,6 +38,8 @@ Setting = Literal["fast", "diffusion"]
 
 #: Bytes of tiles that are kept in memory.
 CACHE_BYTES = 256 << 20
+#: Tiles of a window that are held at once, beside the window itself.
+_HELD = 256
 #: The smallest and the largest side of a slide in px: 0.13 mm to half a meter.
 LEAST_SIDE, MOST_SIDE = 256, 1 << 20
 
@@ -64,6 +67,11 @@ class Slide:
         Bytes of tiles that are kept in memory.
     glands : bool, optional
         Whether crypts and glands are laid by rule into mucosa and tumor; as the model's card says by default.
+
+    Attributes
+    ----------
+    at_once : int
+        How many tiles are drawn at once: as many as torch has threads on a CPU, one on a GPU.
 
     Raises
     ------
@@ -96,7 +104,8 @@ class Slide:
         if store is not None:
             store.check(self.key)
         drawer = drawer_of(model, seed, self.size, self.layout, setting, steps, self.key.glands)
-        self._works = TileWorks(self.size, drawer, self._sketch, store, cache_bytes)
+        self.at_once = at_once_on(model.device)
+        self._works = TileWorks(self.size, drawer, self._sketch, store, cache_bytes, self.at_once)
 
     @classmethod
     def of_store(cls, store: SlideStore, model: SlideModel, *, cache_bytes: int = CACHE_BYTES) -> Slide:
@@ -191,7 +200,31 @@ class Slide:
         SaveError
             If it cannot be written to the store, or one that it needs; it is kept in memory.
         """
-        return self._works.tile(self._checked(level, row, col))
+        return self.tiles([(level, row, col)])[0]
+
+    def tiles(self, places: Iterable[tuple[int, int, int]]) -> list[Pixels]:
+        """Return tiles, those that are not there yet drawn several at once where a CPU draws.
+
+        Parameters
+        ----------
+        places : iterable of tuple of int
+            Level, row and column of each, as for :meth:`tile`.
+
+        Returns
+        -------
+        list of ndarray
+            As :meth:`tile` returns them, in the order that was asked for.
+
+        Raises
+        ------
+        ImageError
+            If there is no such tile.
+        SaveError
+            If one cannot be written to the store, or one that it needs; it is kept in memory.
+        """
+        wanted = [self._checked(*place) for place in places]
+        found = self._works.tiles(wanted)
+        return [found[place] for place in wanted]
 
     def tiles_needed(self, level: int, row: int, col: int) -> list[Place]:
         """Return the tiles, (level, row, col), that have to be finished before one can be."""
@@ -231,10 +264,12 @@ class Slide:
         """
         wanted = self._wanted(level, window)
         pixels = np.empty((*wanted.shape, 3), np.uint8)
-        for place in places_in(level, wanted):
-            part = place.window.intersect(wanted)
-            tile = self.tile(*place)
-            pixels[part.relative_to(wanted).slices] = tile[part.relative_to(place.window).slices]
+        places = places_in(level, wanted)
+        for first in range(0, len(places), _HELD):
+            some = places[first : first + _HELD]
+            for place, tile in zip(some, self.tiles(some), strict=True):
+                part = place.window.intersect(wanted)
+                pixels[part.relative_to(wanted).slices] = tile[part.relative_to(place.window).slices]
         return pixels
 
     def glance(self, level: int, window: Window) -> Pixels:

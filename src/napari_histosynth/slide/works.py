@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_histosynth.core.errors import SaveError
+from napari_histosynth.core.helpers import Helpers
 from napari_histosynth.core.tilecache import TileCache
 from napari_histosynth.io.halving import halved
 from napari_histosynth.slide.lattice import Place, is_on
@@ -43,6 +44,8 @@ class TileWorks:
         Where finished tiles are kept.
     cache_bytes : int
         Bytes of tiles that are kept in memory.
+    at_once : int
+        How many tiles are drawn at once, each by a thread of its own.
 
     Attributes
     ----------
@@ -57,6 +60,7 @@ class TileWorks:
         sketch: Callable[[], Pixels],
         store: SlideStore | None,
         cache_bytes: int,
+        at_once: int = 1,
     ) -> None:
         self.store = store
         self._size, self._drawer, self._sketch = size, drawer, sketch
@@ -65,6 +69,7 @@ class TileWorks:
         self._at_work: dict[Place, Future[Pixels]] = {}
         self._unwritten: set[Place] = set()
         self._evaluations = 0
+        self._helpers = Helpers(at_once)
         self._sketch_lock = threading.Lock()
         self._sketched: Pixels | None = None
 
@@ -74,30 +79,37 @@ class TileWorks:
         with self._lock:
             return self._evaluations
 
-    def tile(self, wanted: Place) -> Pixels:
-        """Return a tile of the slide, drawn if it is not finished, cropped to the slide.
+    def tiles(self, wanted: Iterable[Place]) -> dict[Place, Pixels]:
+        """Return tiles of the slide, cropped to it; those that are not finished are drawn, some at once.
 
         Raises
         ------
         SaveError
-            If it, or one that it needs, cannot be written to the store; it is kept in memory.
+            If one of them, or one that they need, cannot be written to the store; it is kept in memory.
         """
         held: dict[Place, Pixels] = {}  # here nothing is dropped before it is used
-        waiting = [wanted]
+        missing: dict[Place, list[Place]] = {}
+        wanted = list(wanted)
+        waiting = [*reversed(wanted)]
         while waiting:
-            place = waiting[-1]
-            found = held.get(place)
-            if found is None:
-                found = self.finished(place)
-            if found is None:
-                missing = [need for need in self.needs(place) if need not in held]
-                if missing:
-                    waiting.extend(missing)
-                    continue
-                found = self._drawn_once(place, held)
-            held[place] = found
-            waiting.pop()
-        return held[wanted]
+            place = waiting.pop()
+            if place in held or place in missing:
+                continue
+            found = self.finished(place)
+            if found is not None:
+                held[place] = found
+            else:
+                missing[place] = self.needs(place)
+                waiting.extend(missing[place])
+
+        def draw(place: Place) -> None:
+            tile = self.finished(place)  # others draw, too
+            held[place] = self._drawn_once(place, held) if tile is None else tile
+
+        self._helpers.do(
+            {place: [need for need in needs if need in missing] for place, needs in missing.items()}, draw
+        )
+        return {place: held[place] for place in wanted}
 
     def needs(self, place: Place) -> list[Place]:
         """Return the tiles that have to be finished before one can be."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
 from napari_histosynth.ui.lazydrawer import LazyDrawer, Sight
+from napari_histosynth.ui.slidelevels import Rest
 
 if TYPE_CHECKING:
     from napari_histosynth.ui.slidelevels import SlideLevels, Tile
@@ -17,7 +18,7 @@ _LOOK_AGAIN = 3.0  # s between looks for what there is
 
 
 class SlideDrawer(LazyDrawer):
-    """Draws tiles of a slide, one after another.
+    """Draws tiles of a slide: as many at once as the slide can.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class SlideDrawer(LazyDrawer):
     def __init__(self, levels: SlideLevels, parent: QObject | None = None) -> None:
         super().__init__("Drawing the slide", parent)
         self.levels = levels
-        self._rest_of_it: Iterator[Tile] | None = None  # what is left, while all is drawn
+        self._rest_of_it: Rest | None = None  # what is left, while all is drawn
         self._tissue: dict[int, Any] = {}
         self._seconds = {True: 0.0, False: 0.0}  # that a tile takes, with tissue and without
         self._looked = time.perf_counter()
@@ -43,7 +44,7 @@ class SlideDrawer(LazyDrawer):
     def draw_all(self, on: bool) -> None:
         """Draw all of the slide whenever nothing in sight is missing, or stop that."""
         with self._order:
-            self._rest_of_it = self.levels.everything() if on else None
+            self._rest_of_it = Rest(self.levels) if on else None
             self._failed = False
         self._wake()
 
@@ -65,45 +66,46 @@ class SlideDrawer(LazyDrawer):
 
     def _task(self) -> Callable[[], None] | None:
         sight = self._sight
-        if sight is not None and (wanted := self.levels.next_for(sight)) is not None:
+        if sight is not None and (wanted := self.levels.next_for(sight)):
             return lambda: self._draw(wanted)
         return None if self._rest_of_it is None else self._go_on
 
-    def _draw(self, tile: Tile) -> None:
-        """Draw a tile, or one that it needs: each at a time, so that nobody waits for long."""
-        tile = self.levels.before(tile)
+    def _draw(self, tiles: list[Tile]) -> None:
+        """Draw tiles that are ready to be: few at a time, so that nobody waits for long."""
         begin = time.perf_counter()
-        self.levels.slide.tile(*tile)
-        self._learn_pace(tile, time.perf_counter() - begin)
-        self.levels.note(tile)
+        self.levels.slide.tiles(tiles)
+        self._learn_pace(tiles, time.perf_counter() - begin)
+        for tile in tiles:
+            self.levels.note(tile)
         self._look_again()
         self._emit(self.landed)
 
     def _go_on(self) -> None:
-        """Draw the next tile of the slide that is missing."""
+        """Draw the next tiles of the slide that are missing."""
         rest = self._rest_of_it
         if rest is None:
             return
         if not self._tissue:
             self._tissue = {level: self.levels.tissue(level) for level in self.levels.done}
-        for tile in rest:
-            if not self.levels.slide.has(*tile):
-                self._draw(tile)
-                return
-            self.levels.note(tile)
-            if self._closed or self._rest_of_it is not rest:
-                return
+        if tiles := rest.ready():
+            self._draw(tiles)
+            return
         with self._order:
             if self._rest_of_it is rest:
                 self._rest_of_it = None
         self._emit(self.landed)
 
-    def _learn_pace(self, tile: Tile, seconds: float) -> None:
-        if tile[0] % 2:
+    def _learn_pace(self, tiles: list[Tile], seconds: float) -> None:
+        # several at once take about as long as the slowest of them: those with tissue
+        held = [
+            not self._tissue or bool(self._tissue[tile[0]][tile[1:]]) for tile in tiles if not tile[0] % 2
+        ]
+        tissue = any(held)
+        alike = sum(one == tissue for one in held)
+        if not alike:
             return
-        tissue = bool(self._tissue[tile[0]][tile[1:]]) if self._tissue else True
-        known = self._seconds[tissue]
-        self._seconds[tissue] = seconds if not known else 0.95 * known + 0.05 * seconds
+        known, each = self._seconds[tissue], seconds / alike
+        self._seconds[tissue] = each if not known else 0.95 * known + 0.05 * each
 
     def _look_again(self) -> None:
         """Find out now and then what there is: memory lets go of tiles, others draw into a store, too."""

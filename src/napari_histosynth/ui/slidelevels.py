@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,14 +147,27 @@ class SlideLevels:
         inside = self.beneath(sight, sight.level)
         return 1 - len(self.missing(sight, sight.level)) / len(inside) if inside else 1.0
 
-    def next_for(self, sight: Sight) -> Tile | None:
-        """Return the tile that is most wanted: coarse levels first, the middle before the rest."""
+    def next_for(self, sight: Sight) -> list[Tile]:
+        """Return the tiles that are most wanted, as many as are drawn at once; none if nothing is missing.
+
+        Coarse levels come first, the middle before the rest. None of them needs another.
+        """
         y, x = (sight.window.y0 + sight.window.y1) / 2, (sight.window.x0 + sight.window.x1) / 2
         for level in (*(coarser for coarser in FINER if coarser > sight.level), sight.level):
             if missing := self.missing(sight, level):
                 down = 2**level
-                return min(missing, key=lambda tile: distance(self.window(tile), y / down, x / down))
-        return None
+                missing.sort(key=lambda tile: distance(self.window(tile), y / down, x / down))
+                return self.ready(missing)
+        return []
+
+    def ready(self, wanted: Iterable[Tile]) -> list[Tile]:
+        """Return the first of some missing tiles that can be drawn now, or what has to be before them."""
+        found: dict[Tile, None] = {}
+        for tile in wanted:
+            found[self.before(tile)] = None
+            if len(found) == self.slide.at_once:
+                break
+        return list(found)
 
     def before(self, tile: Tile) -> Tile:
         """Return the tile itself, or one that has to be drawn before it."""
@@ -202,6 +215,33 @@ class SlideLevels:
         )
         held = np.maximum.reduceat(np.maximum.reduceat(near, tops, axis=0), lefts, axis=1)
         return np.asarray(held, bool)
+
+
+class Rest:
+    """What is left to draw of a slide, coarse levels first.
+
+    Parameters
+    ----------
+    levels : SlideLevels
+        The slide.
+    """
+
+    def __init__(self, levels: SlideLevels) -> None:
+        self._levels, self._left = levels, levels.everything()
+        self._due: list[Tile] = []  # taken from what is left, and not drawn yet
+
+    def ready(self) -> list[Tile]:
+        """Return the next tiles to draw, as many as are drawn at once; none when all are drawn."""
+        slide = self._levels.slide
+        self._due = [tile for tile in self._due if not slide.has(*tile)]
+        for tile in self._left:
+            if slide.has(*tile):
+                self._levels.note(tile)
+                continue
+            self._due.append(tile)
+            if len(self._due) >= slide.at_once:
+                break
+        return self._levels.ready(self._due)
 
 
 class SlideView(LevelView):
