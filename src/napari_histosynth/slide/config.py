@@ -36,6 +36,7 @@ class SlideDataSection(Section):
     doubt: float = Field(0.02, ge=0)  # noise on what parents say at most, a share of the range
     chain: float = Field(0.0, ge=0, le=1)  # share of crops whose parents the network draws itself
     own: float = Field(0.0, ge=0, le=1)  # share at 0.5 um whose parents are of slides that the start draws
+    own_children: int = Field(0, ge=0)  # parts of each such field whose child the start's diffusion draws
 
 
 class SlideLossSection(Section):

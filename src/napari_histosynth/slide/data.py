@@ -15,7 +15,7 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.data import PICTURES, draw_density, scale_density, turned
 from napari_histosynth.slide.layout import fractions, layout_of_picture
 from napari_histosynth.slide.levels import DRAWN, LAYOUT_LEVEL, SKETCH_LEVEL, STEP
-from napari_histosynth.slide.owndata import OwnField, like
+from napari_histosynth.slide.owndata import OwnCrop, OwnField, like
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -176,12 +176,13 @@ class PairSampler:
             are, ``above`` uint8 (m, q, q, 3) and ``layout_above`` float32 (m, 5, q, q) what from;
             q = (drawn + 2 margin) / 4. Of those that are compared to what is drawn from one's own parents,
             ``own`` int64 (m,) says which they are, ``own_parent`` and ``own_layout`` are as ``parent`` and
-            ``layout``.
+            ``layout``, and ``own_child`` as ``image``, if diffusion drew of all fields.
         """
         rng = np.random.default_rng((self.config.loop.seed, step))
         images, parents, layouts, steps = [], [], [], []
         above, layouts_above, chained = [], [], []
-        own, own_parents, own_layouts = [], [], []
+        own: list[int] = []
+        crops: list[OwnCrop] = []
         n, inner = self.config.loop.batch, slice(self.margin, -self.margin or None)
         paired = n - self.owned
         for index in range(n):
@@ -202,9 +203,7 @@ class PairSampler:
                 image = image[part, part]
             if index >= paired:
                 own.append(index)
-                parent, around = like(self._own, rng, reduced(image), layout)
-                own_parents.append(parent)
-                own_layouts.append(_planes(around))
+                crops.append(like(self._own, rng, reduced(image), layout, self.margin // STEP))
             images.append(image[inner, inner])
             parents.append(reduced(image))
             layouts.append(_planes(layout))
@@ -220,7 +219,11 @@ class PairSampler:
             batch["above"], batch["layout_above"] = np.stack(above), np.stack(layouts_above)
         if own:
             batch["own"] = np.array(own, np.int64)
-            batch["own_parent"], batch["own_layout"] = np.stack(own_parents), np.stack(own_layouts)
+            batch["own_parent"] = np.stack([one.parent for one in crops])
+            batch["own_layout"] = np.stack([_planes(one.layout) for one in crops])
+            drawn = [one.child for one in crops if one.child is not None]
+            if len(drawn) == len(crops):
+                batch["own_child"] = np.stack(drawn)
         return batch
 
     def _crop(

@@ -61,7 +61,7 @@ def train_slide(
     }
     return run_training(
         config,
-        lambda config: prepare_slide(config, data, say),
+        lambda config: prepare_slide(config, data, say, run),
         kind,
         run,
         out,
@@ -72,8 +72,10 @@ def train_slide(
     )
 
 
-def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = print) -> Shippable:
-    """Read the slides and build the networks of a run, untrained."""
+def prepare_slide(
+    config: SlideConfig, data: Path, say: Callable[[str], None] = print, run: Path | None = None
+) -> Shippable:
+    """Read the slides and build the networks of a run, untrained; what it draws itself is kept in ``run``."""
     import torch
 
     from napari_histosynth.slide.data import PairSampler, load_slides
@@ -91,7 +93,7 @@ def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = 
     else:
         with torch.device("meta"):  # only asked for its measures
             refiner = build_refiner(config.model.preset, **config.model.architecture)
-        own = _own_fields(config, say) if config.data.own else []
+        own = _own_fields(config, run, say) if config.data.own else []
         sampler = PairSampler(config, children, margin := refiner.margin, refiner.stride, own)
     shown = sampler
     if config.data.held_out:
@@ -103,11 +105,22 @@ def prepare_slide(config: SlideConfig, data: Path, say: Callable[[str], None] = 
     return training
 
 
-def _own_fields(config: SlideConfig, say: Callable[[str], None]) -> list[OwnField]:
-    """Draw fields of slides with the model that a run starts from."""
+def _own_fields(config: SlideConfig, run: Path | None, say: Callable[[str], None]) -> list[OwnField]:
+    """Return fields of slides as the model draws them that a run starts from: as it kept them, or drawn."""
+    from napari_histosynth.slide.laying import GLANDS
     from napari_histosynth.slide.model import load_slide_model
-    from napari_histosynth.slide.owndata import draw_own_fields
+    from napari_histosynth.slide.owndata import draw_own_fields, keep_own_fields, kept_own_fields
 
     if not config.model.start:
         raise TrainingError("data.own needs a model that draws the parents: name it in model.start.")
-    return draw_own_fields(load_slide_model(config.model.start), config.loop.seed, say=say)
+    model = load_slide_model(config.model.start)
+    children = config.data.own_children
+    key = f"{model.sha256} {GLANDS} {config.loop.seed} {children}"
+    path = None if run is None else run / "own.npz"
+    fields = None if path is None else kept_own_fields(path, key)
+    if fields is None:
+        fields = draw_own_fields(model, config.loop.seed, children=children, say=say)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            keep_own_fields(path, fields, key)
+    return fields

@@ -130,6 +130,9 @@ class SlideTraining:
             pixels = (
                 F.l1_loss(drawn[close].float(), image[close]) * (len(close) / n) if close else 0 * features
             )
+            if "own_child" in batch:
+                child = from_rgb(batch["own_child"], fabric.device)
+                pixels = pixels + F.l1_loss(drawn[own].float(), child) * (len(own) / n)
             texture = features.new_zeros(())
             if weights.texture:
                 texture = _texture(drawn.clamp(-1, 1), image, own)
