@@ -14,6 +14,7 @@ from napari_histosynth.core.errors import SaveError
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.fat import fat
+from napari_histosynth.slide.fibers import loose_fibers
 from napari_histosynth.slide.follicles import follicles_around
 from napari_histosynth.slide.glandground import Manner, _opened
 from napari_histosynth.slide.glands import tissue_density
@@ -269,6 +270,40 @@ def test_muscle_runs_in_streams() -> None:
     parts = [part for row in np.split(np.stack([down, right], -1), 4) for part in np.split(row, 4, 1)]
     values = [np.linalg.eigvalsh(np.einsum("yxi,yxj->ij", part, part)) for part in parts]
     assert np.median([low / high for low, high in values]) < 0.6
+
+
+def test_loose_tissue_is_fibers_and_gaps() -> None:
+    window = Window(400, 720, 300, 660)
+    loose = np.ones(window.shape, np.float32)
+    fibers = loose_fibers(5, window, 0.25, loose)
+    assert fibers is not None
+    assert 0.25 < fibers.mean() < 0.6
+    between = ((fibers > 0.2) & (fibers < 0.8)).mean()
+    assert between < 0.25, "most of it is either"
+    part = Window(450, 500, 350, 470)
+    again = loose_fibers(5, part, 0.25, loose[:50, :120])
+    assert again is not None
+    assert np.array_equal(again, fibers[50:100, 50:170]), "the same in any window"
+    # what is coarser shows the same fibers
+    coarse = loose_fibers(5, window.coarsen(4), 1, loose[:80, :90])
+    assert coarse is not None
+    means = fibers.reshape(80, 4, 90, 4).mean((1, 3))
+    assert np.corrcoef(coarse.ravel(), means.ravel())[0, 1] > 0.85
+    assert loose_fibers(5, window, 0.25, 0 * loose) is None
+
+
+def test_gaps_of_loose_tissue_are_as_glass_and_its_fibers_as_dense_as_its_parent_says() -> None:
+    glass = np.array([240, 238, 242])
+    layout = np.full((64, 64), TISSUE, np.uint8)
+    window = Window(64, 192, 64, 192)
+    for color, clear in (((230, 218, 228), 0.15), ((214, 190, 212), 0)):
+        parent = np.full((32 + 2 * RIM, 32 + 2 * RIM, 3), color, np.uint8)
+        drawn = np.full((128, 128, 3), color, np.uint8)
+        laid = lay_tissue(4, 21, window, drawn, parent, layout, glass)
+        assert (laid <= glass).all()
+        assert (np.abs(laid.astype(int) - glass).max(2) < 10).mean() >= clear
+        assert np.abs(laid.mean((0, 1)) - color).max() < 9
+        assert laid[..., 1].std() > 12
 
 
 def test_fat_is_empty_but_for_membranes() -> None:

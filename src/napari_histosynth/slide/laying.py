@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Pixels = npt.NDArray[np.uint8]
 
 #: Version of the rules; 0 stands for none. Another one makes other pixels, and stores say which it was.
-GLANDS = 4
+GLANDS = 5
 #: Levels that are changed.
 LAID = (6, 4, 2)
 #: Pixels of the parent around a tile that are looked at.
@@ -47,11 +47,13 @@ _BORDERS = 6
 _KEPT, _KEPT_ELSEWHERE, _KEPT_OF_CELLS = (0.8, 0.5, 0.4), np.float32(0.3), np.float32(1.0)
 #: How much of all that at a border.
 _KEPT_AT_BORDER = np.float32(0.2)
-#: Share of the parent's colors that is not given back at level 4: to connective tissue; to vessels and the
-#: muscle of mucosa.
-_UNLIKE, _UNLIKE_OF_VESSELS = np.float32(0.35), np.float32(0.85)
+#: Share of the parent's colors that is not given back at level 4 to vessels and the muscle of mucosa.
+_UNLIKE = np.float32(0.85)
 #: Density, of red, green and blue together, from which tissue has no fat; how soon it has below that.
 _NO_FAT, _PALER = np.float32(1.0), np.float32(3)
+#: How much denser or paler connective tissue is made at most to be as light as its parent, at a time; and how
+#: many gray levels, of red, green and blue together, twice its density is darker, at least.
+_MOST_CHANGED, _LEAST_SLOPE = np.float32(0.4), np.float32(6)
 #: Half the side in pixels of level 6 of the square that keeps its mean there.
 _EVEN = 5
 
@@ -146,15 +148,18 @@ def _all_tissue(
     # the parent shows glands already, laid there: they are laid into its mean around
     density = enlarged_by(mean_around(even, RIM - 1 - _RIMS), 1)
     pale = np.clip((_NO_FAT - density.sum(2)) * _PALER, 0, 1)
+    if level == UNIT_LEVEL:
+        # nothing was laid outside mucosa before: what is dense there has more fibers, not more haze
+        narrow = enlarged_by(_cut(mean_around(even, 1), RIM - 2 - _RIMS), 1)
+        density += shares[TISSUE][..., None] * (narrow - density)
     painted = tissue_density(level, seed, wide, shares, layout, pale)
     if painted is None:
         return None
     factor, within = painted[..., :3], painted[..., 3:4][inner]
     away, alike = np.ones_like(strength), np.ones_like(strength)
     if level == UNIT_LEVEL:
-        # fat is paler than what lies between its lobules, which the parent does not show, nor vessels
-        away -= _UNLIKE * shares[TISSUE][..., None]
-        alike -= _UNLIKE_OF_VESSELS * painted[..., 4:]
+        # vessels are what the parent does not show
+        alike -= _UNLIKE * painted[..., 4:]
         away *= alike
     if line is not None:
         cells = None
@@ -165,19 +170,47 @@ def _all_tissue(
         density += line.near * (line.density - density)
         factor += line.glass * (1 - factor)
         away *= 1 - line.near
-    light = _light(density * factor)
-    # and its colors are given back, smoothly, but for the haze at borders and what it does not show
-    for left in range(_RIMS, 0, -1):
-        above = _cut(parent, RIM - left)
-        lost = mean_of_blocks((_repeated(above) - light) * _cut(alike, STEP * (_RIMS - left)))
-        light = _cut(light, STEP) + enlarged_by(lost, 1) * _cut(away, STEP * (_RIMS + 1 - left))
+    tissue_share = shares[TISSUE][..., None] if level == UNIT_LEVEL else None
+    light = _in_colors_of(parent, density * factor, alike, away, tissue_share)
     strength, shares, away = strength[inner], shares[:, *inner], away[inner]
+    # gaps between fibers are no brighter than glass
+    light += shares[TISSUE][..., None] * (np.minimum(light, glass.astype(np.float32)) - light)
     kept = _kept(level, within, shares) * (_KEPT_AT_BORDER + (1 - _KEPT_AT_BORDER) * away)
     change = strength * (light + kept * _finer(drawn, parent) - drawn)
     if level == UNIT_LEVEL:
         lost = _repeated(mean_of_blocks(change * alike[inner]))
         change -= lost * (shares[MUCOSA] + shares[TUMOR])[..., None] * away
     return np.asarray(change, np.float32)
+
+
+def _in_colors_of(parent: Pixels, density: Plane, alike: Plane, away: Plane, loose: Plane | None) -> Plane:
+    """Return the light that tissue lets through, in the colors of its parent, which are given back smoothly.
+
+    Parameters
+    ----------
+    parent : ndarray
+        uint8 (y, x, 3), with a rim of :data:`RIM`.
+    density : ndarray
+        float32 (4 y', 4 x', 3), natural, with a rim of :data:`_RIMS` pixels of the parent.
+    alike, away : ndarray
+        float32 (4 y', 4 x', 1), how much of each pixel the parent shows; how much is given back to it.
+    loose : ndarray, optional
+        The same, of connective tissue: its fibers and membranes are made denser or paler instead, so that
+        what lies between them stays clear.
+    """
+    light = _light(density)
+    for left in range(_RIMS, 0, -1):
+        above, cut = _cut(parent, RIM - left), STEP * (_RIMS + 1 - left)
+        lost = mean_of_blocks((_repeated(above) - light) * _cut(alike, cut - STEP))
+        given = _cut(light, STEP) + enlarged_by(lost, 1) * _cut(away, cut)
+        if loose is not None:
+            slope = np.maximum(mean_of_blocks((light + 1) * density).sum(2, keepdims=True), _LEAST_SLOPE)
+            paler = enlarged_by(lost.sum(2, keepdims=True) / slope, 1)
+            more = 1 - np.clip(paler, -_MOST_CHANGED, _MOST_CHANGED) * _cut(alike, cut)
+            density = _cut(density, STEP) * more
+            given += _cut(loose, cut) * (_light(density) - given)
+        light = given
+    return light
 
 
 def _cut(values: npt.NDArray[Any], rim: int) -> npt.NDArray[Any]:

@@ -14,8 +14,9 @@ import numpy as np
 from napari_histosynth.core.noise import gaussian
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.fat import fat
+from napari_histosynth.slide.fibers import course_of, loose_fibers, streaks_of
 from napari_histosynth.slide.layoutclasses import MUCOSA, MUSCLE, TISSUE, TUMOR
-from napari_histosynth.slide.softnoise import STREAM, generator, soft_noise
+from napari_histosynth.slide.softnoise import STREAM, soft_noise
 from napari_histosynth.slide.vessels import Vessels, vessels
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ _BETWEEN = {
 #: Density of what lies between cells of follicles; from one of these to the next, and their stream.
 _LYMPH, _LYMPH_APART, _LYMPHOCYTES = np.array([0.7, 0.65, 0.65], np.float32), 0.98, 4
 #: Density of adipocytes, and of the membranes between them.
-_EMPTY, _MEMBRANE = np.float32(0.25), np.float32(2.4)
+_EMPTY, _MEMBRANE = np.float32(0.35), np.float32(2.2)
+#: Density of what lies between fibers of loose tissue, and of these.
+_GAP, _LOOSE = np.float32(0.35), np.float32(1.9)
 #: By class, how much bundles and fibers differ in density, how much longer nuclei are, and how many fewer.
-_BUNDLES = {TISSUE: 0.15, MUSCLE: 0.08}
+_BUNDLES = {TISSUE: 0.15, MUSCLE: 0.13}
 _STREAKS = {MUCOSA: 0.0, TUMOR: 0.12, TISSUE: 0.3, MUSCLE: 0.16}
 _SLENDER = {TUMOR: 1.0, TISSUE: 1.2, MUSCLE: 2.0}
 _SPARSE = {TUMOR: 0.5, TISSUE: 1.7, MUSCLE: 1.1}
@@ -50,8 +53,8 @@ _PATCH = 5
 SEES = 3 * _PATCH
 #: Numbers that each nucleus takes of a stream of noise.
 _CHANCES = 7
-#: Streams of noise and of chance.
-_SCATTERED, _CROWDS, _BENDS, _FRAYS, _STREAK, _COURSE = 0x8201, 0x8212, 0x8220, 0x8221, 0x8222, 0x310
+#: Streams of noise.
+_SCATTERED, _CROWDS = 0x8201, 0x8212
 
 
 def stroma_density(
@@ -79,26 +82,28 @@ def stroma_density(
     ndarray
         float32 (y, x, 5), as :func:`~.glands.tissue_density` returns it.
     """
-    wide = _course(seed, window.grow(SEES + 1), scale)
+    wide = course_of(seed, window.grow(SEES + 1), scale)
     course = wide[SEES + 1 : -SEES - 1, SEES + 1 : -SEES - 1]
-    lobules = fat(seed, window, scale, fatty)
+    lobules, loose = fat(seed, window, scale, fatty), loose_fibers(seed, window, scale, fatty)
     about, tone = scattered(seed, 0, window, scale, _APART, _ways(wide), _mixed(_SLENDER, shares))
     crowd = soft_noise(seed, _CROWDS, window, 6 / scale)
     outside = shares[TISSUE] + shares[MUSCLE]
     there = np.clip(np.float32(1.2) + crowd * (1 - outside) + tone - _mixed(_SPARSE, shares), 0, 1)
     nuclei = np.clip(np.float32(0.5) + about / np.float32(scale), 0, 1) * there
+    if loose is not None:
+        nuclei *= 1 - fatty * (1 - loose)
     if lobules is not None:
         # between adipocytes lie few nuclei, at their membranes
         nuclei *= 1 - lobules[0] * np.clip(np.float32(1.2) - 2 * lobules[1], 0, 1)
     if lymph is not None:
         crowded, _ = scattered(seed, _LYMPHOCYTES, window, scale, _LYMPH_APART)
         nuclei += (np.clip(np.float32(0.5) + crowded / np.float32(scale), 0, 1) - nuclei) * lymph
-    streaks = 1 + _mixed(_STREAKS, shares) * _streaks(seed, window, scale, course, _FIBER)
+    streaks = 1 + _mixed(_STREAKS, shares) * streaks_of(seed, window, scale, course, _FIBER)
     blood = vessels(seed, window, scale, shares)
     out = np.zeros((*window.shape, 5), np.float32)
     for color in range(3):
-        between = _mixed({kind: float(one[color]) for kind, one in _BETWEEN.items()}, shares) * streaks
-        between = with_fat(between, lobules)
+        between = _mixed({kind: float(one[color]) for kind, one in _BETWEEN.items()}, shares)
+        between = with_fat(with_gaps(between, loose, fatty) * streaks, lobules)
         if lymph is not None:
             between = between + (_LYMPH[color] - between) * lymph
         out[..., color] = between + (NUCLEUS[color] - between) * nuclei
@@ -122,10 +127,18 @@ def with_fat(density: Plane, lobules: tuple[Plane, Plane] | None) -> Plane:
     return np.asarray(density + share * (_EMPTY + (_MEMBRANE - _EMPTY) * membrane - density), np.float32)
 
 
+def with_gaps(density: Plane, fibers: Plane | None, loose: Plane) -> Plane:
+    """Return a density, float32 (y, x), with gaps between fibers, as far as tissue is loose."""
+    if fibers is None:
+        return density
+    return np.asarray(density * (1 + loose * (_GAP + (_LOOSE - _GAP) * fibers - 1)), np.float32)
+
+
 def bundles(seed: int, window: Window, shares: Plane, fatty: Plane) -> Plane:
     """Return how dense bundles of fibers and fat are at 8 um a pixel, float32 (y, x); see the above."""
-    streaks = _mixed(_BUNDLES, shares) * _streaks(seed, window, 1, _course(seed, window, 1), _BUNDLE)
-    return with_fat(np.asarray(1 + streaks, np.float32), fat(seed, window, 1, fatty))
+    streaks = _mixed(_BUNDLES, shares) * streaks_of(seed, window, 1, course_of(seed, window, 1), _BUNDLE)
+    density = with_gaps(np.asarray(1 + streaks, np.float32), loose_fibers(seed, window, 1, fatty), fatty)
+    return with_fat(density, fat(seed, window, 1, fatty))
 
 
 def _mixed(values: dict[int, float], shares: Plane) -> Plane:
@@ -133,35 +146,11 @@ def _mixed(values: dict[int, float], shares: Plane) -> Plane:
     return np.asarray(sum(np.float32(value) * shares[kind] for kind, value in values.items()), np.float32)
 
 
-def _course(seed: int, window: Window, scale: float) -> npt.NDArray[np.float64]:
-    """Return which fiber each pixel of a window is of, in units across them."""
-    chance = generator(seed, _COURSE)
-    down, over = (round(float(one), 3) for one in chance.normal(size=2))
-    length = max(math.sqrt(down * down + over * over), 0.01)
-    down, over = down / length, over / length
-    bent = 8 * soft_noise(seed, _BENDS, window, 22 / scale).astype(np.float64)
-    y, x = np.arange(window.y0, window.y1) + 0.5, np.arange(window.x0, window.x1) + 0.5
-    return np.asarray(bent + scale * (down * y[:, None] + over * x), np.float64)
-
-
 def _ways(course: npt.NDArray[np.float64]) -> tuple[Plane, Plane]:
     """Return which way fibers run, down and right: float32, a pixel less on each side than the course."""
     slope_y, slope_x = course[2:, 1:-1] - course[:-2, 1:-1], course[1:-1, 2:] - course[1:-1, :-2]
     size = np.maximum(np.sqrt(slope_y * slope_y + slope_x * slope_x), 1e-6)
     return np.asarray(slope_x / size, np.float32), np.asarray(-slope_y / size, np.float32)
-
-
-def _streaks(seed: int, window: Window, scale: float, course: npt.NDArray[np.float64], wide: float) -> Plane:
-    """Return how dense fibers are, float32 (y, x), mean 0, standard deviation about 1."""
-    frayed = course + 1.6 * wide * soft_noise(seed, _FRAYS, window, 6.5 * wide / scale)
-    at = frayed / wide
-    first = np.floor(at).astype(np.int64)
-    least = int(first.min())
-    numbers = gaussian(seed, STREAM + _STREAK, 0, Window(0, 1, least, int(first.max()) + 2))[0]
-    share = (at - first).astype(np.float32)
-    share = share * share * (3 - 2 * share)
-    here, next_one = numbers[first - least], numbers[first - least + 1]
-    return np.asarray(here + (next_one - here) * share, np.float32)
 
 
 def scattered(
