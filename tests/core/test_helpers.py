@@ -35,10 +35,17 @@ def test_tasks_are_done_at_once() -> None:
 
 
 def test_what_nothing_can_be_done_beside_is_done_by_the_thread_that_asks() -> None:
-    who: set[int] = set()
+    who: set[tuple[int, int]] = set()
     chain = {key: [before] for before, key in pairwise("abcd")} | {"a": []}
-    Helpers(4).do(chain, lambda _: who.add(threading.get_ident()))
-    assert who == {threading.get_ident()}
+    here = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for most in (1, 4):
+            Helpers(most).do(chain, lambda _: who.add((threading.get_ident(), torch.get_num_threads())))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(here)
+    assert who == {(threading.get_ident(), 1)}, "in one thread of torch, as helpers do"
 
 
 def test_helpers_compute_with_one_thread_and_leave_others_theirs() -> None:

@@ -1,9 +1,14 @@
-"""Threads that do tasks at once which need one another, each of them with one thread of torch."""
+"""Threads that do tasks at once which need one another, each of them with one thread of torch.
+
+Bits of a convolution depend on the number of threads that compute it. A task that is always computed by one
+is the same whether others are done beside it or not, and on machines with few cores or many.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphlib import TopologicalSorter
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -22,7 +27,7 @@ _counting = threading.Lock()
 class Helpers:
     """Threads that do tasks at once, as many as are free, whoever asks for them.
 
-    Networks keep several cores busy with one picture, all else that is done for it keeps one busy: then
+    Networks keep several cores busy with one picture, but all else that is done for it keeps one busy:
     several pictures at once, each with one core, are done sooner than one after another.
 
     Parameters
@@ -38,7 +43,7 @@ class Helpers:
     def do(self, needs: Mapping[K, Iterable[K]], task: Callable[[K], object]) -> None:
         """Do each task once, after those that it needs; return when all are done.
 
-        A task that nothing can be done beside is done by the thread that asks, with all that torch has.
+        A task that nothing can be done beside is done by the thread that asks, with one thread of torch, too.
 
         Parameters
         ----------
@@ -57,8 +62,9 @@ class Helpers:
             self._free -= taken
         try:
             if taken < 2:
-                for key in TopologicalSorter(needs).static_order():
-                    task(key)
+                with one_thread():
+                    for key in TopologicalSorter(needs).static_order():
+                        task(key)
             else:
                 _Shift(task, taken).do(needs)
         finally:
@@ -83,7 +89,8 @@ class _Shift(Generic[K]):
             while order.is_active():
                 ready = order.get_ready()
                 if len(ready) == 1 and not at_work:
-                    self._task(ready[0])
+                    with one_thread():
+                        self._task(ready[0])
                     order.done(ready[0])
                     continue
                 self._begin()
@@ -126,14 +133,35 @@ def at_once_on(device: torch.device) -> int:
     return min(torch.get_num_threads(), MOST_AT_ONCE) if device.type == "cpu" else 1
 
 
-def use_one_thread() -> None:
-    """Have torch compute in one thread whatever this thread asks for; other threads keep what they have."""
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch compute in one thread what this thread asks for meanwhile; others keep what they have."""
+    import torch
+
+    before = use_one_thread()
+    try:
+        yield
+    finally:
+        if before > 1:
+            torch.set_num_threads(before)
+
+
+def use_one_thread() -> int:
+    """Have torch compute in one thread what this thread asks for from now on; others keep what they have.
+
+    Returns
+    -------
+    int
+        In how many it did so far.
+    """
     import torch
 
     with _counting:
-        everyone = torch.get_num_threads()  # also what this thread would be given when it first computes
-        torch.set_num_threads(1)
-        if everyone > 1:  # it goes for this thread, but also for those that never computed yet
-            other = threading.Thread(target=torch.set_num_threads, args=(everyone,))
+        before = torch.get_num_threads()  # also what this thread would be given when it first computes
+        if before > 1:
+            torch.set_num_threads(1)
+            # it goes for this thread, but also for those that never computed yet
+            other = threading.Thread(target=torch.set_num_threads, args=(before,))
             other.start()
             other.join()
+    return before
