@@ -65,18 +65,22 @@ _BLUE, _PINK = np.array([1.05, 0.99, 1.0], np.float32), np.array([0.93, 1.03, 1.
 class _Cover:
     """What there is in a window beside glands.
 
-    ``shares`` float32 (5, y, x), of the classes of the layout; ``fatty`` float32 (y, x), what may be fat;
-    ``lymph`` float32 (y, x), what is follicle, None if nothing is.
+    ``shares`` float32 (5, y, x), of the classes of the layout; ``fatty`` and ``loose`` float32 (y, x), what
+    may be fat, and is loose tissue where it is not; ``lymph`` float32 (y, x), what is follicle, None if
+    nothing is.
     """
 
     shares: Plane
     fatty: Plane
+    loose: Plane
     lymph: Plane | None
 
     def repeated(self, times: int) -> _Cover:
         """Return the same, each pixel several; without follicles."""
-        shares, fatty = (np.repeat(np.repeat(one, times, -2), times, -1) for one in (self.shares, self.fatty))
-        return _Cover(shares, fatty, None)
+        shares, fatty, loose = (
+            np.repeat(np.repeat(one, times, -2), times, -1) for one in (self.shares, self.fatty, self.loose)
+        )
+        return _Cover(shares, fatty, loose, None)
 
 
 def tissue_density(
@@ -122,13 +126,14 @@ def tissue_density(
         shares = shares.copy()
         shares[MUSCLE] += muscular
         shares[TISSUE] -= muscular
+    loose = shares[TISSUE]
     if pale is not None:
-        fatty = fatty * pale
+        fatty, loose = fatty * pale, loose * pale
     for relative in tile_windows(Window.of_shape(window.shape), int(_BLOCK / scale)):
         block = relative.shift(window.y0, window.x0)
         units = block.refine(int(scale)) if scale >= 1 else block.coarsen(int(1 / scale))
         glands, follicles = glands_around(seed, units, layout, manner), follicles_around(seed, units, layout)
-        cover = _Cover(shares[:, *relative.slices], fatty[relative.slices], None)
+        cover = _Cover(shares[:, *relative.slices], fatty[relative.slices], loose[relative.slices], None)
         if glands is None and (follicles is None or not found):
             out[relative.slices] = _stroma(seed, block, scale, cover)
             continue
@@ -182,15 +187,15 @@ def manner_of(seed: int) -> Manner:
 
 def _stroma(seed: int, window: Window, scale: float, cover: _Cover) -> Plane:
     """Return the densities of a window beside glands."""
-    shares, fatty, lymph = cover.shares, cover.fatty, cover.lymph
+    shares, fatty, loose, lymph = cover.shares, cover.fatty, cover.loose, cover.lymph
     if scale < 1:
-        return stroma_density(seed, window, scale, shares, fatty, lymph)
+        return stroma_density(seed, window, scale, shares, fatty, loose, lymph)
     tumor, outside = shares[TUMOR], shares[TISSUE] + shares[MUSCLE]
     stroma = np.float32(_STROMA[0]) + np.float32(_STROMA[1] - _STROMA[0]) * tumor
     if scale == 1:
         grain = gaussian(seed, STREAM + _GRAIN, UNIT_LEVEL, window)
         stroma *= 1 + (np.float32(_CELLS[0]) + np.float32(_CELLS[1] - _CELLS[0]) * tumor) * grain
-        stroma += (bundles(seed, window, shares, fatty) - stroma) * outside
+        stroma += (bundles(seed, window, shares, fatty, loose) - stroma) * outside
     if lymph is not None:
         crowd = np.float32(_LYMPH) * (1 + np.float32(_CELLS[0]) * gaussian(seed, STREAM + _CROWD, 0, window))
         stroma += (crowd - stroma) * lymph

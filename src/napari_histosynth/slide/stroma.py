@@ -58,7 +58,13 @@ _SCATTERED, _CROWDS = 0x8201, 0x8212
 
 
 def stroma_density(
-    seed: int, window: Window, scale: float, shares: Plane, fatty: Plane, lymph: Plane | None = None
+    seed: int,
+    window: Window,
+    scale: float,
+    shares: Plane,
+    fatty: Plane,
+    loose: Plane,
+    lymph: Plane | None = None,
 ) -> Plane:
     """Return the optical density that fibers and nuclei make, as a share of that of the tissue around.
 
@@ -72,8 +78,8 @@ def stroma_density(
         Units a pixel.
     shares : ndarray
         float32 (5, y, x), which share of each pixel is of each class.
-    fatty : ndarray
-        float32 (y, x), how much of each pixel may be fat.
+    fatty, loose : ndarray
+        float32 (y, x), how much of each pixel may be fat, and is loose tissue where it is not.
     lymph : ndarray, optional
         float32 (y, x), how much of each pixel is lymph follicle.
 
@@ -84,14 +90,14 @@ def stroma_density(
     """
     wide = course_of(seed, window.grow(SEES + 1), scale)
     course = wide[SEES + 1 : -SEES - 1, SEES + 1 : -SEES - 1]
-    lobules, loose = fat(seed, window, scale, fatty), loose_fibers(seed, window, scale, fatty)
+    lobules, fibers = fat(seed, window, scale, fatty), loose_fibers(seed, window, scale, loose)
     about, tone = scattered(seed, 0, window, scale, _APART, _ways(wide), _mixed(_SLENDER, shares))
     crowd = soft_noise(seed, _CROWDS, window, 6 / scale)
     outside = shares[TISSUE] + shares[MUSCLE]
     there = np.clip(np.float32(1.2) + crowd * (1 - outside) + tone - _mixed(_SPARSE, shares), 0, 1)
     nuclei = np.clip(np.float32(0.5) + about / np.float32(scale), 0, 1) * there
-    if loose is not None:
-        nuclei *= 1 - fatty * (1 - loose)
+    if fibers is not None:
+        nuclei *= 1 - loose * (1 - fibers)
     if lobules is not None:
         # between adipocytes lie few nuclei, at their membranes
         nuclei *= 1 - lobules[0] * np.clip(np.float32(1.2) - 2 * lobules[1], 0, 1)
@@ -103,7 +109,7 @@ def stroma_density(
     out = np.zeros((*window.shape, 5), np.float32)
     for color in range(3):
         between = _mixed({kind: float(one[color]) for kind, one in _BETWEEN.items()}, shares)
-        between = with_fat(with_gaps(between, loose, fatty) * streaks, lobules)
+        between = with_fat(with_gaps(between, fibers, loose) * streaks, lobules)
         if lymph is not None:
             between = between + (_LYMPH[color] - between) * lymph
         out[..., color] = between + (NUCLEUS[color] - between) * nuclei
@@ -134,10 +140,10 @@ def with_gaps(density: Plane, fibers: Plane | None, loose: Plane) -> Plane:
     return np.asarray(density * (1 + loose * (_GAP + (_LOOSE - _GAP) * fibers - 1)), np.float32)
 
 
-def bundles(seed: int, window: Window, shares: Plane, fatty: Plane) -> Plane:
+def bundles(seed: int, window: Window, shares: Plane, fatty: Plane, loose: Plane) -> Plane:
     """Return how dense bundles of fibers and fat are at 8 um a pixel, float32 (y, x); see the above."""
     streaks = _mixed(_BUNDLES, shares) * streaks_of(seed, window, 1, course_of(seed, window, 1), _BUNDLE)
-    density = with_gaps(np.asarray(1 + streaks, np.float32), loose_fibers(seed, window, 1, fatty), fatty)
+    density = with_gaps(np.asarray(1 + streaks, np.float32), loose_fibers(seed, window, 1, loose), loose)
     return with_fat(density, fat(seed, window, 1, fatty))
 
 
