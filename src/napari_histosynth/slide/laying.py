@@ -2,8 +2,8 @@
 
 Tiles of levels 6, 4 and 2 (32, 8 and 2 um a pixel) are changed as soon as they are drawn, so that whatever is
 drawn from them takes it up. At level 6 colors stay as they are in the mean over some 350 um, at level 4 those
-of every pixel of the parent do within glands and between them, at level 2 about. Where tissue ends, what
-belongs to it and what is glass is told apart instead.
+of every pixel of the parent do within glands and between them, at level 2 about. Connective tissue is about
+as light as its parent at level 4. Where tissue ends, what belongs to it and what is glass is told apart.
 
 What is laid depends on the seed, the layout, the pixels and the parent around them: not on the tile.
 """
