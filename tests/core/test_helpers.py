@@ -26,6 +26,16 @@ def test_each_task_is_done_once_after_those_that_it_needs(most: int) -> None:
         assert all(done.index(need) < done.index(key) for key, needs in NEEDS.items() for need in needs)
 
 
+def test_where_nothing_is_to_be_done_no_thread_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: pytest.fail("a thread begins"))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        Helpers(2).do({}, pytest.fail)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_tasks_are_done_at_once() -> None:
     met = threading.Barrier(2, timeout=10)
     Helpers(2).do({"a": [], "b": []}, lambda _: met.wait())

@@ -57,6 +57,8 @@ class Helpers:
         Exception
             What the first task raised that failed. Those at work then are ended, no other is begun.
         """
+        if not needs:
+            return
         with self._lock:
             taken = min(self._free, len(needs))
             self._free -= taken
