@@ -15,7 +15,7 @@ from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide import stroma
 from napari_histosynth.slide.fat import fat
-from napari_histosynth.slide.fibers import loose_fibers
+from napari_histosynth.slide.fibers import course_of, loose_fibers
 from napari_histosynth.slide.follicles import follicles_around
 from napari_histosynth.slide.glandground import Manner, _opened
 from napari_histosynth.slide.glands import tissue_density
@@ -276,21 +276,23 @@ def test_muscle_runs_in_streams() -> None:
 def test_loose_tissue_is_fibers_and_gaps() -> None:
     window = Window(400, 720, 300, 660)
     loose = np.ones(window.shape, np.float32)
-    fibers = loose_fibers(5, window, 0.25, loose)
+    course = course_of(5, window, 0.25)
+    fibers = loose_fibers(5, window, 0.25, loose, course)
     assert fibers is not None
     assert 0.25 < fibers.mean() < 0.6
     between = ((fibers > 0.2) & (fibers < 0.8)).mean()
     assert between < 0.25, "most of it is either"
     part = Window(450, 500, 350, 470)
-    again = loose_fibers(5, part, 0.25, loose[:50, :120])
+    again = loose_fibers(5, part, 0.25, loose[:50, :120], course[50:100, 50:170])
     assert again is not None
     assert np.array_equal(again, fibers[50:100, 50:170]), "the same in any window"
     # what is coarser shows the same fibers
-    coarse = loose_fibers(5, window.coarsen(4), 1, loose[:80, :90])
+    eights = window.coarsen(4)
+    coarse = loose_fibers(5, eights, 1, loose[:80, :90], course_of(5, eights, 1))
     assert coarse is not None
     means = fibers.reshape(80, 4, 90, 4).mean((1, 3))
     assert np.corrcoef(coarse.ravel(), means.ravel())[0, 1] > 0.85
-    assert loose_fibers(5, window, 0.25, 0 * loose) is None
+    assert loose_fibers(5, window, 0.25, 0 * loose, course) is None
 
 
 def test_gaps_of_loose_tissue_are_as_glass_and_its_fibers_as_dense_as_its_parent_says() -> None:

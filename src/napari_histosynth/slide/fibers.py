@@ -32,7 +32,9 @@ _BENDS, _FRAYS, _STREAK, _COURSE = 0x8220, 0x8221, 0x8222, 0x310
 _FAMILY, _DENSE, _CURLY = 0x8, 0x8223, 0x8225
 
 
-def loose_fibers(seed: int, window: Window, scale: float, loose: Plane) -> Plane | None:
+def loose_fibers(
+    seed: int, window: Window, scale: float, loose: Plane, course: npt.NDArray[np.float64]
+) -> Plane | None:
     """Return where fibers of loose tissue are, float32 (y, x), 0 to 1; None where there is no such tissue.
 
     Parameters
@@ -45,6 +47,8 @@ def loose_fibers(seed: int, window: Window, scale: float, loose: Plane) -> Plane
         Units a pixel.
     loose : ndarray
         float32 (y, x), how much of each pixel is loose tissue.
+    course : ndarray
+        What :func:`course_of` returns of the window.
     """
     if not loose.any():
         return None
@@ -53,11 +57,11 @@ def loose_fibers(seed: int, window: Window, scale: float, loose: Plane) -> Plane
         least += np.float32(much) * soft_noise(seed, _DENSE + number, window, cell / scale)
     gaps = np.ones(window.shape, np.float32)
     for family, wide in enumerate(_WIDE):
-        course = course_of(seed, window, scale, family)
+        curled = course_of(seed, window, scale, family) if family else course
         for number, (much, cell) in enumerate(_CURLS):
             stream = _CURLY + _FAMILY * family + number
-            course = course + much * soft_noise(seed, stream, window, cell / scale)
-        over = streaks_of(seed, window, scale, course, wide, family) - least
+            curled = curled + much * soft_noise(seed, stream, window, cell / scale)
+        over = streaks_of(seed, window, scale, curled, wide, family) - least
         gaps *= 1 - np.clip(np.float32(0.5) + over * np.float32(wide / max(scale, _SOFT)), 0, 1)
     return np.asarray(1 - gaps, np.float32)
 

@@ -90,7 +90,7 @@ def stroma_density(
     """
     wide = course_of(seed, window.grow(SEES + 1), scale)
     course = wide[SEES + 1 : -SEES - 1, SEES + 1 : -SEES - 1]
-    lobules, fibers = fat(seed, window, scale, fatty), loose_fibers(seed, window, scale, loose)
+    lobules, fibers = fat(seed, window, scale, fatty), loose_fibers(seed, window, scale, loose, course)
     about, tone = scattered(seed, 0, window, scale, _APART, _ways(wide), _mixed(_SLENDER, shares))
     crowd = soft_noise(seed, _CROWDS, window, 6 / scale)
     outside = shares[TISSUE] + shares[MUSCLE]
@@ -142,8 +142,10 @@ def with_gaps(density: Plane, fibers: Plane | None, loose: Plane) -> Plane:
 
 def bundles(seed: int, window: Window, shares: Plane, fatty: Plane, loose: Plane) -> Plane:
     """Return how dense bundles of fibers and fat are at 8 um a pixel, float32 (y, x); see the above."""
-    streaks = _mixed(_BUNDLES, shares) * streaks_of(seed, window, 1, course_of(seed, window, 1), _BUNDLE)
-    density = with_gaps(np.asarray(1 + streaks, np.float32), loose_fibers(seed, window, 1, loose), loose)
+    course = course_of(seed, window, 1)
+    streaks = _mixed(_BUNDLES, shares) * streaks_of(seed, window, 1, course, _BUNDLE)
+    fibers = loose_fibers(seed, window, 1, loose, course)
+    density = with_gaps(np.asarray(1 + streaks, np.float32), fibers, loose)
     return with_fat(density, fat(seed, window, 1, fatty))
 
 
