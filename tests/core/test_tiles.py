@@ -22,6 +22,17 @@ def test_a_window_of_a_shape_selects_the_whole_array() -> None:
     np.testing.assert_array_equal(image[window.slices], image)
 
 
+def test_a_window_of_a_mask_holds_all_that_is_true() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        mask = np.zeros((9, 12), np.float32)
+        mask[rng.integers(9, size=3), rng.integers(12, size=3)] = 0.5
+        found = Window.of_mask(mask)
+        rows, cols = np.nonzero(mask)
+        assert found == (rows.min(), rows.max() + 1, cols.min(), cols.max() + 1)
+    assert Window.of_mask(np.zeros((4, 5), bool)) == (0, 0, 0, 0)
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_height_width_shape_and_area_count_pixels(window: Window) -> None:
     assert window.shape == (window.height, window.width)

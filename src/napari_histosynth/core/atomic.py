@@ -7,10 +7,14 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from napari_histosynth.core.errors import SaveError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or save elsewhere",
@@ -84,3 +88,18 @@ def reason_of(error: OSError) -> str:
     if error.errno in _REASONS:
         return _REASONS[error.errno]
     return (error.strerror or str(error) or type(error).__name__).rstrip(".").lower()
+
+
+def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write arrays by their names, as :func:`numpy.load` reads them; the folder is made if it is not there.
+
+    Raises
+    ------
+    SaveError
+        As :func:`atomic_path` raises it.
+    """
+    import numpy as np
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

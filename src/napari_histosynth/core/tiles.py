@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 
 class Window(NamedTuple):
@@ -21,6 +26,15 @@ class Window(NamedTuple):
     def of_shape(cls, shape: tuple[int, ...]) -> Window:
         """Return the window of a whole array of the given ``(y, x, ...)`` shape."""
         return cls(0, int(shape[0]), 0, int(shape[1]))
+
+    @classmethod
+    def of_mask(cls, mask: npt.NDArray[np.generic]) -> Window:
+        """Return the smallest window that holds all of (y, x) that is true or not 0; empty if nothing is."""
+        rows = np.flatnonzero(mask.any(axis=1))
+        if not rows.size:
+            return cls(0, 0, 0, 0)
+        columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
+        return cls(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
     @property
     def height(self) -> int:

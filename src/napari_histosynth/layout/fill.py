@@ -110,7 +110,7 @@ def fill_region(
         return whole  # all of it is locked
     looked_at = max(RIM_UM, BAND_UM) if model.flow is None else AROUND_UM
     reach = max(2, math.ceil(looked_at / um_per_px))
-    box = _box(wanted).grow(reach).clip(whole.shape)
+    box = Window.of_mask(wanted).grow(reach).clip(whole.shape)
     part, inside = whole[box.slices], wanted[box.slices]
     coarse = convert_labels(part, target, model.scheme)
     sampler = Sampler(model)
@@ -162,12 +162,6 @@ def _joined(
         made[more] = index
         np.maximum(best, amount, out=best)
     return made
-
-
-def _box(mask: Mask) -> Window:
-    """Return the smallest window that holds all of a mask."""
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
 def _best(

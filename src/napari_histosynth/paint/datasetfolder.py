@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_histosynth.core.atomic import atomic_path
 from napari_histosynth.core.errors import HistosynthError, SaveError
+from napari_histosynth.core.helpers import one_thread
 from napari_histosynth.core.provenance import Provenance
 from napari_histosynth.io import save_image, save_labels
 from napari_histosynth.io.png import peek_png
@@ -107,18 +108,12 @@ def _in_this_process(
     out: Path, settings: DatasetSettings, numbers: list[int], workers: int
 ) -> Generator[int]:
     """Draw items here, in one thread: more would add up sums in another order."""
-    import torch
-
     if not numbers:
         return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         model = _model(settings)
         for number in numbers:
             yield _write_item(out, settings, model, number)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _in_processes(out: Path, settings: DatasetSettings, numbers: list[int], workers: int) -> Generator[int]:

@@ -219,9 +219,8 @@ class LookMap:
             changed = (here != there).any(axis=0)
             for look in replaced:
                 changed |= (here[look] > 0) | (there[look] > 0)
-            rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-            if len(rows):
-                box = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+            box = Window.of_mask(changed)
+            if not box.is_empty:
                 found.append(box.shift(block.y0, block.x0))
         return found
 

@@ -94,13 +94,13 @@ class Regions:
             return _EMPTY
         before = {number: share[cells.slices].copy() for number, share in self._shares.items()}
         self._take(labels, cells.refine(self.stride).intersect(whole))
-        changed = _box(_differs(before, self._shares, cells)).shift(cells.y0, cells.x0)
+        changed = Window.of_mask(_differs(before, self._shares, cells)).shift(cells.y0, cells.x0)
         if changed.is_empty:
             return _EMPTY
         around = changed.grow(self._reach).intersect(self.grid)
         before = {number: field[around.slices].copy() for number, field in self._blurred.items()}
         self._blur(around)
-        return _box(_differs(before, self._blurred, around)).shift(around.y0, around.x0)
+        return Window.of_mask(_differs(before, self._blurred, around)).shift(around.y0, around.x0)
 
     def memberships(self, window: Window) -> dict[int, Field]:
         """Return how much each region has a say in a window of cells.
@@ -195,11 +195,3 @@ def _differs(before: dict[int, Field], now: dict[int, Field], window: Window) ->
     for number, field in now.items():
         changed |= field[window.slices] != before.get(number, np.float32(0))
     return changed
-
-
-def _box(mask: npt.NDArray[np.bool_]) -> Window:
-    """Return the smallest window that holds all that is true."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return _EMPTY
-    return Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)

@@ -309,12 +309,9 @@ def _key(pictures: list[Picture], source: SourceSection, um_per_px: float) -> st
 
 
 def _keep(path: Path, fields: list[Field]) -> None:
-    from napari_histosynth.core.atomic import atomic_path
+    from napari_histosynth.core.atomic import save_arrays
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {f"{field.name}:{i}": one for field in fields for i, one in enumerate(field.labels)}
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    save_arrays(path, {f"{field.name}:{i}": one for field in fields for i, one in enumerate(field.labels)})
 
 
 def class_shares(fields: Sequence[Field], n_classes: int) -> npt.NDArray[np.float64]:

@@ -55,16 +55,13 @@ def fat(seed: int, window: Window, scale: float, tissue: Plane) -> tuple[Plane, 
     share = tissue * np.clip(np.float32(4) * lobules + np.float32(0.6), 0, 1)
     if not share.any():
         return None
-    rows, cols = (np.flatnonzero(share.any(axis)) for axis in (1, 0))
-    there = Window(int(rows[0]), int(rows[-1]) + 1, int(cols[0]), int(cols[-1]) + 1)
+    there = Window.of_mask(share)
     gap = _gap(seed, there.shift(window.y0, window.x0), scale)
     half = np.maximum(_MEMBRANE, np.float32(0.5 * scale))
     # thin membranes fill pixels less
-    filled = min(1.0, 2 * float(_MEMBRANE) / scale)
+    filled = np.float32(min(1.0, 2 * float(_MEMBRANE) / scale))
     inside = np.zeros(window.shape, np.float32)
-    inside[there.slices] = np.clip((half - gap) / np.float32(scale) + np.float32(0.5), 0, 1) * np.float32(
-        filled
-    )
+    inside[there.slices] = np.clip((half - gap) / np.float32(scale) + np.float32(0.5), 0, 1) * filled
     return np.asarray(share, np.float32), inside
 
 

@@ -121,6 +121,5 @@ def _own_fields(config: SlideConfig, run: Path | None, say: Callable[[str], None
     if fields is None:
         fields = draw_own_fields(model, config.loop.seed, children=children, say=say)
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
             keep_own_fields(path, fields, key)
     return fields

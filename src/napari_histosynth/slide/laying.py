@@ -20,7 +20,7 @@ from napari_histosynth.slide.glands import UNIT_LEVEL, tissue_density
 from napari_histosynth.slide.layout import fractions
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.levels import STEP
-from napari_histosynth.slide.sampling import enlarged_by, mean_around, mean_of_blocks
+from napari_histosynth.slide.sampling import enlarged_by, mean_around, mean_of_blocks, repeated
 from napari_histosynth.slide.sketch import light_through
 from napari_histosynth.slide.surface import surface_cells
 
@@ -178,7 +178,7 @@ def _all_tissue(
     kept = _kept(level, within, shares) * (_KEPT_AT_BORDER + (1 - _KEPT_AT_BORDER) * away)
     change = strength * (light + kept * _finer(drawn, parent) - drawn)
     if level == UNIT_LEVEL:
-        lost = _repeated(mean_of_blocks(change * alike[inner]))
+        lost = repeated(mean_of_blocks(change * alike[inner]))
         change -= lost * (shares[MUCOSA] + shares[TUMOR])[..., None] * away
     return np.asarray(change, np.float32)
 
@@ -201,7 +201,7 @@ def _in_colors_of(parent: Pixels, density: Plane, alike: Plane, away: Plane, loo
     light = _light(density)
     for left in range(_RIMS, 0, -1):
         above, cut = _cut(parent, RIM - left), STEP * (_RIMS + 1 - left)
-        lost = mean_of_blocks((_repeated(above) - light) * _cut(alike, cut - STEP))
+        lost = mean_of_blocks((repeated(above) - light) * _cut(alike, cut - STEP))
         given = _cut(light, STEP) + enlarged_by(lost, 1) * _cut(away, cut)
         if loose is not None:
             slope = np.maximum(mean_of_blocks((light + 1) * density).sum(2, keepdims=True), _LEAST_SLOPE)
@@ -216,11 +216,6 @@ def _in_colors_of(parent: Pixels, density: Plane, alike: Plane, away: Plane, loo
 def _cut(values: npt.NDArray[Any], rim: int) -> npt.NDArray[Any]:
     """Return a picture without its rim."""
     return values[rim:-rim, rim:-rim] if rim else values
-
-
-def _repeated(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Enlarge (y, x, c) four times, in squares of one color."""
-    return np.repeat(np.repeat(values, STEP, 0), STEP, 1)
 
 
 def _kept(level: int, within: Plane, shares: Plane) -> Plane:

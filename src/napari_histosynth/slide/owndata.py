@@ -16,14 +16,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from napari_histosynth.core.atomic import atomic_path
+from napari_histosynth.core.atomic import save_arrays
 from napari_histosynth.core.stain import optical_density
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.paint.data import scale_density, turned
 from napari_histosynth.slide.layout import Kind, draw_layout, fractions
 from napari_histosynth.slide.layoutclasses import GLASS, MUCOSA, MUSCLE, TISSUE, TUMOR
 from napari_histosynth.slide.levels import LAYOUT_LEVEL, STEP
-from napari_histosynth.slide.sampling import mean_of_blocks
+from napari_histosynth.slide.sampling import mean_of_blocks, repeated
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -215,8 +215,7 @@ def keep_own_fields(path: Path, fields: Sequence[OwnField], key: str) -> None:
         if field.children:
             arrays[f"places{number}"] = np.array([(child.y, child.x) for child in field.children])
             arrays[f"children{number}"] = np.stack([child.image for child in field.children])
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    save_arrays(path, arrays)
 
 
 def kept_own_fields(path: Path, key: str) -> list[OwnField] | None:
@@ -268,7 +267,7 @@ def _children_of(
 def _with_colors_of(parent: npt.NDArray[np.uint8], child: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Give a picture back what it lost of its parent's colors."""
     lost = parent.astype(np.float32) - mean_of_blocks(child.astype(np.float32))
-    given = child + np.repeat(np.repeat(lost, STEP, 0), STEP, 1)
+    given = child + repeated(lost)
     return np.asarray(np.clip(np.rint(given), 0, 255), np.uint8)
 
 

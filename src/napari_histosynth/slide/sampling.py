@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,6 +87,11 @@ def mean_of_blocks(values: Plane) -> Plane:
     cols = rows.reshape(height // STEP, width // STEP, STEP, colors)
     total = (cols[:, :, 0] + cols[:, :, 1]) + (cols[:, :, 2] + cols[:, :, 3])
     return np.asarray(total * np.float32(1 / STEP**2), np.float32)
+
+
+def repeated(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Enlarge (y, x, c) four times, in squares of one color."""
+    return np.repeat(np.repeat(values, STEP, 0), STEP, 1)
 
 
 def halved_by_means(values: Plane) -> Plane:

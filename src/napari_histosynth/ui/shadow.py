@@ -90,10 +90,8 @@ class Shadow:
             cleaned, strays = self.scheme.sanitize(values)
             for value, count in strays.items():
                 found.strays[value] = found.strays.get(value, 0) + count
-            changed = cleaned != kept
-            rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-            if len(rows):
+            box = Window.of_mask(cleaned != kept)
+            if not box.is_empty:
                 kept[...] = cleaned
-                box = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
                 found.windows.append(box.shift(block.y0, block.x0))
         return found

@@ -71,10 +71,9 @@ class Sketches:
         seen = self._seen(view)
         factors = self._factors[seen.slices]
         lacking = dirty.cells[seen.slices] & ((factors == 0) | (factors > self.factor(view)))
-        rows, columns = np.flatnonzero(lacking.any(axis=1)), np.flatnonzero(lacking.any(axis=0))
-        if not len(rows):
+        found = Window.of_mask(lacking)
+        if found.is_empty:
             return None
-        found = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
         return found.shift(seen.y0, seen.x0).refine(CELL).clip(self._shape)
 
     def put(

@@ -77,10 +77,8 @@ class CanvasLink(QObject):
             kept = self.pixels[block.slices]
             if np.array_equal(new, kept):
                 continue
-            differs = (new != kept).any(axis=2)
-            rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+            box = Window.of_mask((new != kept).any(axis=2))
             kept[...] = new
-            box = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
             found.append(box.shift(block.y0, block.x0))
         return self.also(found)
 

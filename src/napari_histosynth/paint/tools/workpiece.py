@@ -61,7 +61,7 @@ class Area:
         inside: Mask = np.asarray(np.asarray(mask) != 0)
         if inside.ndim != 2:
             raise LabelMapError(f"An area has two dimensions (y, x), but this one is {inside.shape}.")
-        window = _bounds(inside)
+        window = Window.of_mask(inside)
         return cls(window, inside[window.slices])
 
     @classmethod
@@ -299,7 +299,7 @@ class Workpiece:
         window = self.area.window
         before = self.view(window)
         after = np.where(self.allowed(window), result, before)
-        changed = _bounds(before != after)
+        changed = Window.of_mask(before != after)
         if changed.is_empty:
             return Edit(_NOTHING, before[:0, :0], after[:0, :0])
         return Edit(
@@ -332,12 +332,3 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise LabelMapError unless ``low <= value <= high``."""
     if not low <= value <= high:
         raise LabelMapError(f"{name} must be {low:g} to {high:g}, not {value:g}; choose a value in between.")
-
-
-def _bounds(mask: Mask) -> Window:
-    """Return the smallest window that holds all that is true; empty if nothing is."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return _NOTHING
-    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
-    return Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
