@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
 
@@ -30,6 +29,8 @@ class Window(NamedTuple):
     @classmethod
     def of_mask(cls, mask: npt.NDArray[np.generic]) -> Window:
         """Return the smallest window that holds all of (y, x) that is true or not 0; empty if nothing is."""
+        import numpy as np  # the commands ask for windows long before they need arrays
+
         rows = np.flatnonzero(mask.any(axis=1))
         if not rows.size:
             return cls(0, 0, 0, 0)
