@@ -13,7 +13,7 @@ from napari_histosynth.core.errors import ModelError
 from napari_histosynth.core.tiles import Window
 from napari_histosynth.slide.levels import DRAWN, STEP, level_shape, um_of
 from napari_histosynth.slide.model import load_slide_model
-from napari_histosynth.slide.network import build_refiner
+from napari_histosynth.slide.network import REACH, build_refiner, enlarged
 
 if TYPE_CHECKING:
     from napari_histosynth.slide.model import SlideModel
@@ -48,6 +48,29 @@ def test_a_child_is_its_parent_when_reduced(tiny_slide_model: SlideModel) -> Non
     rim = tiny_slide_model.margin // STEP
     blocks = child.reshape(16, 4, 16, 4, 3).mean((1, 3))
     assert np.abs(blocks - parent[rim:-rim, rim:-rim]).max() < 1
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_each_level_is_told_what_the_enlarged_parent_is_averaged_to(doubtful: bool) -> None:
+    refiner = build_refiner(widths=[8, 8, 8, 6, 4], hidden=[4] * 5).eval()
+    torch.nn.init.normal_(refiner.body.to_rgb.weight)
+    height, width = (size + 2 * refiner.margin for size in (32, 48))
+    told = torch.rand(2, 8, height // STEP, width // STEP)
+    parent, layout, step = told[:, :3], told[:, 3:], torch.tensor([0, 3])
+    doubt = torch.rand_like(parent) if doubtful else None
+    noise = [
+        torch.randn(2, 6 if number == 0 else 2, *level.inputs.shape)
+        for number, level in enumerate(refiner.body.plan(Window(0, 32, 0, 48)))
+    ]
+    large = enlarged(told)
+    steering = large if doubt is None else enlarged(torch.cat([parent + doubt, layout], 1))
+    inner, rim = slice(STEP, -STEP), refiner.margin
+    with torch.no_grad():
+        picture, _ = refiner.draw(parent, layout, step, noise, doubt)
+        drawn = refiner.body(steering[..., inner, inner], torch.eye(4)[step], noise)
+    wanted = large[:, :3, rim:-rim, rim:-rim] + REACH * drawn
+    assert (drawn.abs() > 0.05).float().mean() > 0.5
+    torch.testing.assert_close(picture, wanted, atol=1e-4, rtol=0)
 
 
 def test_levels_seeds_and_layouts_make_a_difference(tiny_slide_model: SlideModel) -> None:

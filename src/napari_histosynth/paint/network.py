@@ -259,6 +259,22 @@ class LocalGenerator(nn.Module):
             outputs = inputs.coarsen(2)
         return levels[::-1]
 
+    def plan_inside(self, height: int, width: int) -> list[LevelPlan]:
+        """Work out the plan of what labels of so many pixels, margins included, can draw.
+
+        Raises
+        ------
+        ModelError
+            If that is no window whose corners are multiples of :attr:`stride`.
+        """
+        inner = height - 2 * self.margin, width - 2 * self.margin
+        if min(inner) <= 0 or any(side % self.stride for side in inner):
+            raise ModelError(
+                f"Labels of {height} x {width} px leave {inner[0]} x {inner[1]} px inside "
+                f"the margin of {self.margin} px, which must be positive multiples of {self.stride}."
+            )
+        return self.plan(Window.of_shape(inner))
+
     def frozen(self, dtype: torch.dtype = torch.float32) -> LocalGenerator:
         """Return a copy for drawing: statistics folded away, weights in ``dtype``, channels last."""
         copied = copy.deepcopy(self).eval().requires_grad_(False)
@@ -286,22 +302,44 @@ class LocalGenerator(nn.Module):
         Tensor
             (n, 3, h, w) in [-1, 1].
         """
-        height, width = (int(size) - 2 * self.margin for size in labels.shape[-2:])
-        if height <= 0 or width <= 0 or height % self.stride or width % self.stride:
-            raise ModelError(
-                f"Labels of {labels.shape[-2]} x {labels.shape[-1]} px leave {height} x {width} px inside "
-                f"the margin of {self.margin} px, which must be positive multiples of {self.stride}."
-            )
-        plan = self.plan(Window(0, height, 0, width))
+        plan = self.plan_inside(*labels.shape[-2:])
+        drawn = self.draw(self._fractions(labels, plan), latent, noise, plan)
+        if not self.stain:
+            return drawn
+        inside = Window.of_shape(drawn.shape[-2:])
+        return restain(drawn, self._refined(latent[:, self.style_size :], 1, inside))
+
+    def draw(
+        self,
+        fractions: Sequence[Tensor],
+        latent: Tensor,
+        noise: Sequence[Tensor] | None,
+        plan: Sequence[LevelPlan],
+    ) -> Tensor:
+        """Draw the window of a plan from class fractions at every level; its stain is not given to it.
+
+        Parameters
+        ----------
+        fractions : sequence of Tensor
+            One (n, k, y, x) for each level over the extent that the plan calls ``labels``, coarse to fine.
+        latent, noise
+            As :meth:`forward` takes them.
+        plan : sequence of LevelPlan
+            As :meth:`plan` returns it.
+
+        Returns
+        -------
+        Tensor
+            (n, 3, h, w) in [-1, 1].
+        """
         if noise is None:
             noise = [
-                labels.new_empty(
-                    len(labels), 2 + (START_NOISE if level is plan[0] else 0), *level.inputs.shape
+                held.new_empty(
+                    len(held), 2 + (START_NOISE if level is plan[0] else 0), *level.inputs.shape
                 ).normal_()
-                for level in plan
+                for held, level in zip(fractions, plan, strict=True)
             ]
-        latent, stain = latent[:, : self.style_size], latent[:, self.style_size :]
-        fractions = self._fractions(labels, plan)
+        latent = latent[:, : self.style_size]
         x = self.start_labels(fractions[0])
         x = x + self._style(self.start_style, latent, plan[0]) + self.start_noise(noise[0][:, 2:].to(x.dtype))
         for index, level in enumerate(plan):
@@ -309,11 +347,8 @@ class LocalGenerator(nn.Module):
             x = block(x, fractions[index], self._style(block.style, latent, level), noise[index][:, :2])
             if index < len(plan) - 1:
                 x = F.interpolate(self.narrow[index](x), scale_factor=2.0, mode="nearest")
-                x = _crop(x, level.outputs.refine(2), plan[index + 1].inputs)
-        drawn = torch.tanh(self.to_rgb(F.leaky_relu(x, LEAK)).float())
-        if not self.stain:
-            return drawn
-        return restain(drawn, self._refined(stain, 1, Window(0, height, 0, width)))
+                x = cropped(x, level.outputs.refine(2), plan[index + 1].inputs)
+        return torch.tanh(self.to_rgb(F.leaky_relu(x, LEAK)).float())
 
     def _fractions(self, labels: Tensor, plan: Sequence[LevelPlan]) -> list[Tensor]:
         """Average the labels down to each level and crop to what it reads, coarse to fine."""
@@ -321,7 +356,7 @@ class LocalGenerator(nn.Module):
         pooled = labels
         for level in reversed(plan):
             origin = Window.of_shape(pooled.shape[-2:]).shift(*([-self.margin // level.stride] * 2))
-            fractions.append(_crop(pooled, origin, level.labels))
+            fractions.append(cropped(pooled, origin, level.labels))
             if level is not plan[0]:
                 pooled = F.avg_pool2d(pooled, 2)
         return fractions[::-1]
@@ -340,7 +375,7 @@ class LocalGenerator(nn.Module):
         for _ in range((self.stride // stride).bit_length() - 1):
             cells = F.interpolate(cells, scale_factor=2.0, mode="bilinear", align_corners=False)
             extent = extent.refine(2)
-        return _crop(cells, extent, window)
+        return cropped(cells, extent, window)
 
 
 def build_generator(
@@ -378,7 +413,7 @@ def build_generator(
         raise ModelError(f"The {preset} generator cannot be built from {architecture}: {error}.") from error
 
 
-def _crop(x: Tensor, held: Window, wanted: Window) -> Tensor:
+def cropped(x: Tensor, held: Window, wanted: Window) -> Tensor:
     """Cut ``wanted`` out of a tensor (..., y, x) that covers ``held``."""
     rows, columns = wanted.relative_to(held).slices
     return x[..., rows, columns]
