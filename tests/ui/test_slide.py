@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,9 @@ from napari_histosynth.core.tiles import Window
 from napari_histosynth.io import read_image, read_provenance
 from napari_histosynth.slide.levels import TILE, level_shape
 from napari_histosynth.slide.overlay import Patch
+from napari_histosynth.ui import lazylayer
+from napari_histosynth.ui.lazydrawer import Sight
+from napari_histosynth.ui.slidedrawer import SlideDrawer
 from napari_histosynth.ui.slidelevels import Rest, SlideLevels
 
 _spec = spec_from_file_location("slidefake", Path(__file__).with_name("slidefake.py"))
@@ -128,7 +133,8 @@ def test_detail_comes_where_one_looks_the_middle_first(begun: Any, wait: Any, sl
         "what is out of sight waits"
     )
     levels = [place[0] for place in slide.order]
-    assert levels.index(0) > max((i for i, level in enumerate(levels) if level == 2), default=-1)
+    after = [level for level in levels[levels.index(0) :] if level]
+    assert len(after) < 2, "two are drawn at once: the first of the next beside the last"
 
 
 def test_what_left_the_view_is_not_drawn(begun: Any, wait: Any, qtbot: Any) -> None:
@@ -183,15 +189,93 @@ def test_what_is_left_to_draw_is_all_ready_and_leaves_nothing_out(at_once: int) 
     slide = Outpainted((1300, 2100), at_once=at_once)
     levels = SlideLevels(slide)
     rest = Rest(levels)
-    while tiles := rest.ready():
-        assert len(tiles) <= at_once
-        assert len(set(tiles)) == len(tiles)
-        for tile in tiles:
+    at_work: list[Any] = []
+    while not rest.is_done:
+        while len(at_work) < at_once and (tile := rest.next(at_work)):
+            assert tile not in at_work
             assert not slide.has(*tile)
             assert all(slide.has(*need) for need in slide.tiles_needed(*tile))
-        slide.tiles(tiles)
+            at_work.append(tile)
+        if at_work:
+            slide.tile(*at_work.pop(0))
     assert all(slide.has(*tile) for tile in levels.everything())
     assert len(slide.order) == len(set(slide.order))
+
+
+def test_while_one_tile_is_drawn_the_next_that_does_not_need_it_is_begun() -> None:
+    slide = FakeSlide((4096, 8192))
+    levels = SlideLevels(slide)
+    sight = Sight(Window(500, 900, 3500, 4600), 2)
+    first = levels.next_for(sight)
+    assert first == (6, 0, 0)
+    assert levels.next_for(sight, {first}) is None, "all else needs it"
+    slide.tile(*first)
+    coarse = [levels.next_for(sight), levels.next_for(sight, {levels.next_for(sight)})]
+    assert coarse == [(4, 0, 0), (4, 0, 1)]
+    slide.tile(*coarse[0])
+    assert levels.next_for(sight, {coarse[1]}) == (2, 0, 3), "beneath the one that is there"
+    assert levels.next_for(sight) == coarse[1], "but coarse ones come first"
+
+
+def test_two_tiles_are_drawn_at_once_and_nobody_waits_for_both(qtbot: Any) -> None:
+    slide = FakeSlide((1024, 2048), at_once=2)
+    drawer = SlideDrawer(SlideLevels(slide))
+    both, slow = threading.Barrier(2, timeout=20), threading.Event()
+    draw = slide.tile
+
+    def tile(level: int, row: int, col: int) -> Any:
+        if (level, row, col) in ((0, 0, 0), (0, 0, 1)):
+            both.wait()
+        if (level, row, col) == (0, 0, 1):
+            assert slow.wait(20)
+        drawn = draw(level, row, col)
+        if (level, row, col) == (0, 3, 7):
+            slow.set()
+        return drawn
+
+    slide.tile = tile
+    errors: list[str] = []
+    drawer.failed.connect(errors.append)
+    with qtbot.waitSignal(drawer.rested, timeout=30_000):
+        drawer.draw_all(True)
+    assert not errors
+    assert slide.order[-1] == (0, 0, 1), "all others were drawn meanwhile"
+    assert not drawer.is_busy
+    assert not drawer.is_drawing_all
+
+
+def test_frames_that_take_long_leave_time_to_draw_and_the_last_is_shown(
+    begun: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = begun.desk.shown
+    shown._ticks.stop()
+    shown._probe.stop()
+    shown._pause_until, now, frames = 0.0, [1000.0], []
+    monkeypatch.setattr(lazylayer, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(shown.layer, "refresh", lambda **_: frames.append(now[0]))
+
+    def tick(at: float, seconds: float = 0.0) -> list[float]:
+        """Land a tile and look; the frame, if there is one, takes so long."""
+        now[0] = at
+        shown._on_landed()
+        before = len(frames)
+        shown._tick()
+        shown._probe.stop()
+        if len(frames) > before:
+            now[0] = at + seconds + 0.03
+            shown._on_frame()
+        return frames
+
+    assert tick(1000.0, 0.1) == [1000.0]
+    assert tick(1000.2) == [1000.0], "three times as long"
+    assert tick(1000.5, 9.0) == [1000.0, 1000.5]
+    assert tick(1009.6) == [1000.0, 1000.5]
+    assert tick(1010.0) == [1000.0, 1000.5, 1010.0], "but not for ever"
+    assert tick(1010.12) == [1000.0, 1000.5, 1010.0, 1010.12], "quick ones come at each look"
+    tick(1011.0, 9.0)
+    now[0] = 1020.1
+    shown._on_rested()
+    assert frames[-1] == 1020.1
 
 
 def test_an_error_stops_drawing_in_one_sentence_and_looking_elsewhere_tries_again(

@@ -1,4 +1,4 @@
-"""The thread behind a picture that is drawn piece by piece: it draws what is in sight, and then rests."""
+"""The threads behind a picture that is drawn piece by piece: they draw what is in sight, and then rest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sight:
 
 
 class LazyDrawer(QObject):
-    """Does what is to be drawn, one task after another, in a thread that lives as long as there is any.
+    """Does what is to be drawn, in threads that live as long as there is any.
 
     Parameters
     ----------
@@ -42,6 +42,8 @@ class LazyDrawer(QObject):
         What it does, for the sentence of an error: ``"Staining"``.
     parent : QObject, optional
         Qt parent.
+    at_once : int
+        How many tasks are done at once, each by a thread of its own.
 
     Attributes
     ----------
@@ -57,19 +59,19 @@ class LazyDrawer(QObject):
     rested = Signal()
     failed = Signal(str)
 
-    def __init__(self, what: str, parent: QObject | None = None) -> None:
+    def __init__(self, what: str, parent: QObject | None = None, at_once: int = 1) -> None:
         super().__init__(parent)
-        self._what = what
-        self._order = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._closed = self._failed = False
+        self._what, self._at_once = what, at_once
+        self._order = threading.RLock()
+        self._threads: set[threading.Thread] = set()
+        self._closed = self._failed = self._drew = False
         self._sight: Sight | None = None
         self._rest_until = 0.0
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is being drawn."""
-        return self._thread is not None
+        return bool(self._threads)
 
     # ---- what it is told, on the main thread
 
@@ -90,47 +92,53 @@ class LazyDrawer(QObject):
         self._closed = True
 
     def wait(self, seconds: float = 5.0) -> None:
-        """Wait until the thread is gone."""
-        thread = self._thread
-        if thread is not None:
-            thread.join(seconds)
+        """Wait until the threads are gone."""
+        until = time.perf_counter() + seconds
+        for thread in tuple(self._threads):
+            thread.join(max(0.0, until - time.perf_counter()))
 
     # ---- what is drawn: by those who know
 
     def _task(self) -> Callable[[], None] | None:
-        """Return what is to be done next, None if nothing is; called in the thread, ``_order`` held."""
+        """Return what is to be done next, None if nothing is; called in a thread, ``_order`` held.
+
+        It is asked again as soon as something was done: what was waited for may be there.
+        """
         raise NotImplementedError
 
     def _turn_to(self, sight: Sight | None) -> None:
         """Notice that somebody looks elsewhere; ``_order`` is held."""
 
-    # ---- the thread
+    # ---- the threads
 
     def _wake(self) -> None:
         with self._order:
-            if self._thread is None and not self._closed and not self._failed:
-                self._thread = threading.Thread(target=self._run, name="histosynth-drawer", daemon=True)
-                self._thread.start()
+            while len(self._threads) < self._at_once and not self._closed and not self._failed:
+                thread = threading.Thread(target=self._run, name="histosynth-drawer", daemon=True)
+                self._threads.add(thread)
+                thread.start()
 
     def _run(self) -> None:
         """Draw what is wanted until nothing is: a thread that waited would keep the viewer alive."""
-        drew = False
         while True:
             while not self._closed and time.perf_counter() < self._rest_until:
                 time.sleep(0.02)
             with self._order:
                 task = None if self._closed or self._failed else self._next()
                 if task is None:
-                    self._thread = None
+                    self._threads.discard(threading.current_thread())
+                    rested = self._drew and not self._threads
+                    self._drew = self._drew and not rested
                     break
             try:
                 task()
-                drew = True
+                self._drew = True
             except Cancelled:
                 continue
             except Exception as error:
                 self._fail(error)
-        if drew and not self._closed:
+            self._wake()
+        if rested and not self._closed:
             self._emit(self.rested)
 
     def _next(self) -> Callable[[], None] | None:
@@ -145,7 +153,10 @@ class LazyDrawer(QObject):
         known = isinstance(error, HistosynthError)
         if not known:
             _log.error("%s failed", self._what, exc_info=error)
-        self._failed = True
+        with self._order:
+            if self._failed:  # what befell one thread befalls the others
+                return
+            self._failed = True
         first = (str(error).strip().split("\n")[0] or type(error).__name__).rstrip(".")
         self._emit(self.failed, str(error) if known else f"{self._what} failed: {first}.")
 

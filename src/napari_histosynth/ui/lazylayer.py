@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -11,6 +12,8 @@ from napari_histosynth.ui.hepicture import window_in_sight
 from napari_histosynth.ui.lazydrawer import LazyDrawer, Sight
 
 _TICK = 120  # ms between looks at what is in sight, and between refreshes
+_PROBE = 30  # ms after a refresh: how late a timer comes says what the frame took
+_PAUSE, _LONGEST = 3.0, 0.4  # s without a refresh for each that a frame takes, and at most
 
 
 class LazyLayer(QObject):
@@ -49,6 +52,11 @@ class LazyLayer(QObject):
         self._ticks = QTimer(self)
         self._ticks.setInterval(_TICK)
         self._ticks.timeout.connect(self._tick)
+        self._refreshed = self._pause_until = 0.0
+        self._probe = QTimer(self)
+        self._probe.setSingleShot(True)
+        self._probe.setInterval(_PROBE)
+        self._probe.timeout.connect(self._on_frame)
         viewer.layers.events.removed.connect(self._on_removed)
 
     def _draws(self, layer: Any, drawer: LazyDrawer) -> None:
@@ -74,6 +82,7 @@ class LazyLayer(QObject):
             return
         self._closed = True
         self._ticks.stop()
+        self._probe.stop()
         self._drawer.close()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
@@ -89,7 +98,8 @@ class LazyLayer(QObject):
             self._drawer.look_at(sight)
             self.progressed.emit()
             self._on_sight()
-        if self._landed or self._moved:
+        pausing = self._probe.isActive() or time.perf_counter() < self._pause_until
+        if self._moved or (self._landed and not pausing):
             landed = self._landed
             self._refresh()
             if landed:
@@ -104,7 +114,15 @@ class LazyLayer(QObject):
             return
         self._landed = self._moved = False
         self._before_refresh()
+        self._refreshed = time.perf_counter()
+        self._probe.start()
         self.layer.refresh(thumbnail=thumbnail, extent=False, highlight=False)
+
+    def _on_frame(self) -> None:
+        """Leave time to draw between frames: without a graphics card each takes what would draw a tile."""
+        now = time.perf_counter()
+        took = now - self._refreshed - _PROBE / 1000
+        self._pause_until = now + min(_PAUSE * took, _LONGEST)
 
     def _before_refresh(self) -> None:
         """Bring up to date what napari keeps."""

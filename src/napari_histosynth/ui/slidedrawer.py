@@ -1,7 +1,8 @@
-"""The thread that draws a slide: what is in sight, its middle first; and if asked, all the rest."""
+"""The threads that draw a slide: what is in sight, its middle first; and if asked, all the rest."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,12 @@ class SlideDrawer(LazyDrawer):
     """
 
     def __init__(self, levels: SlideLevels, parent: QObject | None = None) -> None:
-        super().__init__("Drawing the slide", parent)
+        super().__init__("Drawing the slide", parent, levels.slide.at_once)
         self.levels = levels
+        self._at_work: set[Tile] = set()
         self._rest_of_it: Rest | None = None  # what is left, while all is drawn
+        self._rest_waits = False  # for a tile that is at work
+        self._choosing = threading.Lock()
         self._tissue: dict[int, Any] = {}
         self._seconds = {True: 0.0, False: 0.0}  # that a tile takes, with tissue and without
         self._looked = time.perf_counter()
@@ -45,7 +49,7 @@ class SlideDrawer(LazyDrawer):
         """Draw all of the slide whenever nothing in sight is missing, or stop that."""
         with self._order:
             self._rest_of_it = Rest(self.levels) if on else None
-            self._failed = False
+            self._failed = self._rest_waits = False
         self._wake()
 
     def seconds_left(self) -> float | None:
@@ -59,52 +63,62 @@ class SlideDrawer(LazyDrawer):
             left += float((~done & ~tissue).sum()) * self._seconds[False]
         return left
 
-    # ---- the thread
+    # ---- the threads
 
     def _turn_to(self, sight: Sight | None) -> None:
         self._failed = False  # who looks elsewhere may have more luck
 
     def _task(self) -> Callable[[], None] | None:
         sight = self._sight
-        if sight is not None and (wanted := self.levels.next_for(sight)):
-            return lambda: self._draw(wanted)
-        return None if self._rest_of_it is None else self._go_on
+        if sight is not None and (tile := self.levels.next_for(sight, self._at_work)):
+            self._at_work.add(tile)
+            return lambda: self._draw(tile)
+        return None if self._rest_of_it is None or self._rest_waits else self._go_on
 
-    def _draw(self, tiles: list[Tile]) -> None:
-        """Draw tiles that are ready to be: few at a time, so that nobody waits for long."""
+    def _draw(self, tile: Tile) -> None:
+        """Draw a tile that is at work, all that it needs being there."""
         begin = time.perf_counter()
-        self.levels.slide.tiles(tiles)
-        self._learn_pace(tiles, time.perf_counter() - begin)
-        for tile in tiles:
-            self.levels.note(tile)
+        try:
+            self.levels.slide.tile(*tile)
+        finally:
+            with self._order:
+                self._at_work.discard(tile)
+                self._rest_waits = False
+        self._learn_pace(tile, time.perf_counter() - begin)
+        self.levels.note(tile)
         self._look_again()
         self._emit(self.landed)
 
     def _go_on(self) -> None:
-        """Draw the next tiles of the slide that are missing."""
-        rest = self._rest_of_it
-        if rest is None:
-            return
-        if not self._tissue:
-            self._tissue = {level: self.levels.tissue(level) for level in self.levels.done}
-        if tiles := rest.ready():
-            self._draw(tiles)
-            return
-        with self._order:
-            if self._rest_of_it is rest:
-                self._rest_of_it = None
-        self._emit(self.landed)
+        """Draw the next tile of the slide that is missing."""
+        with self._choosing:  # of a large slide that takes a while: the main thread does not wait for it
+            rest = self._rest_of_it
+            if rest is None:
+                return
+            if not self._tissue:
+                self._tissue = {level: self.levels.tissue(level) for level in self.levels.done}
+            with self._order:
+                at_work = frozenset(self._at_work)
+            tile = rest.next(at_work)
+            with self._order:
+                if tile is not None and tile in self._at_work:  # somebody looked there meanwhile
+                    return
+                if tile is not None:
+                    self._at_work.add(tile)
+                elif self._rest_of_it is rest:
+                    self._rest_waits = bool(self._at_work)
+                    if rest.is_done:
+                        self._rest_of_it = None
+        if tile is not None:
+            self._draw(tile)
+        elif rest.is_done:
+            self._emit(self.landed)
 
-    def _learn_pace(self, tiles: list[Tile], seconds: float) -> None:
-        # several at once take about as long as the slowest of them: those with tissue
-        held = [
-            not self._tissue or bool(self._tissue[tile[0]][tile[1:]]) for tile in tiles if not tile[0] % 2
-        ]
-        tissue = any(held)
-        alike = sum(one == tissue for one in held)
-        if not alike:
+    def _learn_pace(self, tile: Tile, seconds: float) -> None:
+        if tile[0] % 2:
             return
-        known, each = self._seconds[tissue], seconds / alike
+        tissue = not self._tissue or bool(self._tissue[tile[0]][tile[1:]])
+        known, each = self._seconds[tissue], seconds / self._at_once
         self._seconds[tissue] = each if not known else 0.95 * known + 0.05 * each
 
     def _look_again(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,27 +147,31 @@ class SlideLevels:
         inside = self.beneath(sight, sight.level)
         return 1 - len(self.missing(sight, sight.level)) / len(inside) if inside else 1.0
 
-    def next_for(self, sight: Sight) -> list[Tile]:
-        """Return the tiles that are most wanted, as many as are drawn at once; none if nothing is missing.
+    def next_for(self, sight: Sight, at_work: Collection[Tile] = ()) -> Tile | None:
+        """Return the tile that is most wanted of those that can be drawn now, None if there is none.
 
-        Coarse levels come first, the middle before the rest. None of them needs another.
+        Coarse levels come first, the middle before the rest.
+
+        Parameters
+        ----------
+        sight : Sight
+            What is looked at.
+        at_work : collection of tuple
+            Tiles that are being drawn: neither they nor those that need them can be begun.
         """
         y, x = (sight.window.y0 + sight.window.y1) / 2, (sight.window.x0 + sight.window.x1) / 2
         for level in (*(coarser for coarser in FINER if coarser > sight.level), sight.level):
-            if missing := self.missing(sight, level):
-                down = 2**level
-                missing.sort(key=lambda tile: distance(self.window(tile), y / down, x / down))
-                return self.ready(missing)
-        return []
+            down = 2**level
+            missing = self.missing(sight, level)
+            missing.sort(key=lambda tile: distance(self.window(tile), y / down, x / down))
+            if first := self.first_ready(missing, at_work):
+                return first
+        return None
 
-    def ready(self, wanted: Iterable[Tile]) -> list[Tile]:
-        """Return the first of some missing tiles that can be drawn now, or what has to be before them."""
-        found: dict[Tile, None] = {}
-        for tile in wanted:
-            found[self.before(tile)] = None
-            if len(found) == self.slide.at_once:
-                break
-        return list(found)
+    def first_ready(self, wanted: Iterable[Tile], at_work: Collection[Tile] = ()) -> Tile | None:
+        """Return the first of some missing tiles that can be begun now, or what has to be before it."""
+        firsts = (self.before(tile) for tile in wanted)
+        return next((tile for tile in firsts if tile not in at_work), None)
 
     def before(self, tile: Tile) -> Tile:
         """Return the tile itself, or one that has to be drawn before it."""
@@ -224,24 +228,40 @@ class Rest:
     ----------
     levels : SlideLevels
         The slide.
+
+    Attributes
+    ----------
+    is_done : bool
+        Whether nothing is left.
     """
 
     def __init__(self, levels: SlideLevels) -> None:
+        self.is_done = False
         self._levels, self._left = levels, levels.everything()
         self._due: list[Tile] = []  # taken from what is left, and not drawn yet
+        self._ahead = 4 * levels.slide.at_once
 
-    def ready(self) -> list[Tile]:
-        """Return the next tiles to draw, as many as are drawn at once; none when all are drawn."""
+    def next(self, at_work: Collection[Tile] = ()) -> Tile | None:
+        """Return the next tile that can be drawn now, None if those at work have to be there before.
+
+        Parameters
+        ----------
+        at_work : collection of tuple
+            As for :meth:`SlideLevels.next_for`.
+        """
         slide = self._levels.slide
         self._due = [tile for tile in self._due if not slide.has(*tile)]
-        for tile in self._left:
+        if first := self._levels.first_ready(self._due, at_work):
+            return first
+        while len(self._due) < self._ahead and (tile := next(self._left, None)):
             if slide.has(*tile):
                 self._levels.note(tile)
                 continue
             self._due.append(tile)
-            if len(self._due) >= slide.at_once:
-                break
-        return self._levels.ready(self._due)
+            if first := self._levels.first_ready([tile], at_work):
+                return first
+        self.is_done = not self._due
+        return None
 
 
 class SlideView(LevelView):
