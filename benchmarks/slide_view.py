@@ -25,6 +25,7 @@ import numpy as np
 
 _MOVES = 25  # of the mouse in a drag
 _VIEW = 1024  # px of level 0 that are looked at in the end
+_ASKED = 20  # ms between questions whether all is drawn, which take time from drawing
 
 
 def main() -> None:
@@ -79,7 +80,7 @@ def measured(args: argparse.Namespace) -> dict[str, str]:
     dock.desk.new(recipe)
     spin(lambda: dock.desk.shown is not None)
     figures["model loaded to overview in the window, s"] = f"{time.perf_counter() - begin:.2f}"
-    spin(lambda: drawn(dock))
+    spin(lambda: drawn(dock), every=_ASKED)
     figures["... and drawn as finely as it is shown, s"] = f"{time.perf_counter() - begin:.2f}"
     figures |= told("while it opens", heart)
     shown = dock.desk.shown
@@ -90,7 +91,7 @@ def measured(args: argparse.Namespace) -> dict[str, str]:
     print("zooming and panning", file=sys.stderr)
     figures |= moved(viewer, heart, "while tiles are drawn")
 
-    spin(lambda: drawn(dock))
+    spin(lambda: drawn(dock), every=_ASKED)
     print("another view", file=sys.stderr)
     height, width = dock.desk.levels.shape
     far = ((place[0] + height / 3) % height, (place[1] + width / 3) % width)
@@ -101,7 +102,7 @@ def measured(args: argparse.Namespace) -> dict[str, str]:
     heart.restart()
     shown.go_to(*tissue_of(dock.desk.levels, far))
     spin(lambda: shown.level == 0, 5)
-    spin(lambda: drawn(dock))
+    spin(lambda: drawn(dock), every=_ASKED)
     evaluations = dock.desk.levels.slide.evaluations - before
     figures[f"another view {_VIEW} px high at full magnification, s"] = f"{time.perf_counter() - begin:.2f}"
     figures["... evaluations of the network"] = str(evaluations)

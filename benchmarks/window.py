@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 LIMIT = 600.0  # s
@@ -23,7 +24,9 @@ class Heart:
     def __init__(self, computed: bool = False) -> None:
         from qtpy.QtCore import Qt, QTimer
 
-        self._stat = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        self._stat: int | None = None
+        with contextlib.suppress(OSError):
+            self._stat = os.open(f"/proc/self/task/{threading.get_native_id()}/schedstat", os.O_RDONLY)
         self._clock = time.thread_time if computed else time.perf_counter
         self._computed = computed
         self._timer = QTimer()
@@ -39,10 +42,10 @@ class Heart:
 
     def _delay(self) -> float:
         """Return how long this thread has waited for a processor, in seconds, if that is in the gaps."""
-        if self._computed:
+        if self._computed or self._stat is None:
             return 0.0
         try:
-            return int(self._stat.read_text().split()[1]) / 1e9
+            return int(os.pread(self._stat, 100, 0).split()[1]) / 1e9
         except (OSError, IndexError, ValueError):
             return 0.0
 
@@ -52,14 +55,24 @@ class Heart:
         self._last, self._waited = now, waited
 
 
-def spin(ready: Callable[[], bool], limit: float = LIMIT) -> float:
-    """Let the event loop run until something is true; return how long that took, in seconds."""
+def spin(ready: Callable[[], bool], limit: float = LIMIT, every: int = 2) -> float:
+    """Let the event loop run until something is true; return how long that took, in seconds.
+
+    Parameters
+    ----------
+    ready : callable
+        Whether it is true; asked ``every`` so many ms. What takes a while should be asked seldom.
+    limit : float
+        Seconds after which it ends anyway.
+    every : int
+        Milliseconds.
+    """
     from qtpy.QtCore import QEventLoop, QTimer
 
     begin = time.perf_counter()
     loop, timer = QEventLoop(), QTimer()
     timer.timeout.connect(lambda: loop.quit() if ready() or time.perf_counter() - begin > limit else None)
-    timer.start(2)
+    timer.start(every)
     loop.exec()
     timer.stop()
     return time.perf_counter() - begin

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -37,6 +36,7 @@ from napari_histosynth.ui.slidefield import (
     window_of,
 )
 from napari_histosynth.ui.tissuechoice import TissueChoice
+from napari_histosynth.ui.widgets import ProgressBar
 
 if TYPE_CHECKING:
     from napari_histosynth.paint.lookfile import LookPlan
@@ -100,7 +100,7 @@ class FieldPanel(QWidget):
         self.take_button = _button(
             "Send to the canvas", "take-field", "Make labels of what is in the rectangle, to paint on"
         )
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.progress.setObjectName("field-progress")
         self.progress.setRange(0, 100)
         self.progress.setTextVisible(False)

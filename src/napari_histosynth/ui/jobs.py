@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QProgressBar, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_histosynth.core.errors import Cancelled, HistosynthError
-from napari_histosynth.ui.widgets import button, row
+from napari_histosynth.ui.widgets import ProgressBar, button, row
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class JobRow(QWidget):
 
     def __init__(self, job: Job, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.bar = QProgressBar()
+        self.bar = ProgressBar()
         self.bar.setRange(0, 100)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)

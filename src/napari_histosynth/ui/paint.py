@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QFrame,
-    QProgressBar,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -35,7 +34,7 @@ from napari_histosynth.ui.opening import CanvasOpener
 from napari_histosynth.ui.painter import Painter
 from napari_histosynth.ui.palette import KEYS_NOTE, Palette, choose_class
 from napari_histosynth.ui.savebutton import SaveButton
-from napari_histosynth.ui.widgets import button, folded, heading, row, small
+from napari_histosynth.ui.widgets import ProgressBar, button, folded, heading, row, small
 
 _WIDTH, _WIDEST = 340, 380  # px, leaves the canvas most of a laptop's screen
 _MOMENT = 400  # ms of drawing before a progress bar appears
@@ -155,7 +154,7 @@ class PaintDock(Docked):
 
     def _add_state(self, outer: QVBoxLayout) -> None:
         """Add how far drawing is, what was put off, and what draws."""
-        self.progress = QProgressBar()
+        self.progress = ProgressBar()
         self.progress.setObjectName("progress")
         self.progress.setRange(0, 100)
         self.progress.setTextVisible(False)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_histosynth.slide.levels import um_of
 from napari_histosynth.ui.slidedesk import SlideDesk
-from napari_histosynth.ui.widgets import button, row, small
+from napari_histosynth.ui.widgets import ProgressBar, button, row, small
 
 
 class DrawnPanel(QWidget):
@@ -115,8 +115,8 @@ def told_time(seconds: float) -> str:
     return f"about {minutes} min" if minutes < 90 else f"about {seconds / 3600:.1f} h"
 
 
-def _bar(name: str, tip: str) -> QProgressBar:
-    bar = QProgressBar()
+def _bar(name: str, tip: str) -> ProgressBar:
+    bar = ProgressBar()
     bar.setObjectName(name)
     bar.setAccessibleName(tip)
     bar.setRange(0, 100)

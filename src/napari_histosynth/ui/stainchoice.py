@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QProgressBar,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -20,7 +19,7 @@ from napari_histosynth.ui.layers import layer_um_per_px
 from napari_histosynth.ui.staindesk import StainDesk
 from napari_histosynth.ui.stainmodels import NO_MODEL, stain_cards
 from napari_histosynth.ui.stainsteering import Asked
-from napari_histosynth.ui.widgets import button, row, small
+from napari_histosynth.ui.widgets import ProgressBar, button, row, small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +80,7 @@ class StainChoice(QWidget):
             "is drawn",
         )
         self.job_row = JobRow(desk.job, "Stop; the picture keeps the stain that it has")
-        self.bar = QProgressBar()
+        self.bar = ProgressBar()
         self.bar.setObjectName("stain-drawn")
         self.bar.setAccessibleName("How much is drawn")
         self.bar.setRange(0, 100)

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+
+
+class ProgressBar(QProgressBar):
+    """A progress bar that is painted when all else is.
+
+    Qt's own paints itself at once, whenever its value changes, and all of the window with it, since napari's
+    canvas is drawn by OpenGL: without a graphics card as much work as a tile of a slide.
+    """
+
+    def setValue(self, value: int) -> None:  # noqa: N802 - Qt's name
+        """Show a value."""
+        self.setUpdatesEnabled(False)
+        super().setValue(value)
+        self.setUpdatesEnabled(True)
 
 
 def heading(text: str, note: str = "") -> QLabel:
