@@ -12,6 +12,8 @@ CONFIG ?= models/colon-3class/train.toml
 # order that tests/conftest.py gives them
 PYTEST_ARGS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PYTHON
+# compile what is imported once, not in every process
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test lint checks suite train clean clean-all
 

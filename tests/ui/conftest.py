@@ -90,9 +90,9 @@ def wait(qtbot: Any) -> Callable[[Callable[[], bool]], None]:
     return lambda ready: qtbot.waitUntil(ready, timeout=60_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def what_stays() -> None:
-    """Keep collections of garbage off all that was imported and lives on: each viewer's end begins two."""
+    """Keep collections of garbage off all that was imported and lives on: each viewer's end begins three."""
     import napari._qt.qt_main_window  # noqa: F401
     import torch  # noqa: F401
 

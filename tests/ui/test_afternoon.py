@@ -29,6 +29,8 @@ def script(
     monkeypatch.syspath_prepend(repository / "docs")
     import afternoon
 
+    monkeypatch.setattr(afternoon, "WINDOW", (1100, 800))
+
     return afternoon
 
 
