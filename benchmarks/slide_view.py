@@ -103,8 +103,9 @@ def measured(args: argparse.Namespace) -> dict[str, str]:
     shown.go_to(*tissue_of(dock.desk.levels, far))
     spin(lambda: shown.level == 0, 5)
     spin(lambda: drawn(dock), every=_ASKED)
+    seconds = time.perf_counter() - begin
     evaluations = dock.desk.levels.slide.evaluations - before
-    figures[f"another view of as much as {_VIEW} x {_VIEW} px at full magnification, s"] = f"{time.perf_counter() - begin:.2f}"
+    figures[f"another view of as much as {_VIEW} x {_VIEW} px at full magnification, s"] = f"{seconds:.2f}"
     figures["... evaluations of the network"] = str(evaluations)
     figures |= told("meanwhile", heart)
     dock.desk.shown.drawer.wait()

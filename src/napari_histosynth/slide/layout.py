@@ -91,7 +91,11 @@ def fractions(layout: npt.NDArray[np.uint8], window: Window, level: int) -> npt.
     rows, columns = top - known.y0, left - known.x0
     out = np.empty((CLASSES, *window.shape), np.float32)
     for kind in range(CLASSES):
-        held = (cells == kind).astype(np.float32)
+        of_kind = cells == kind
+        if of_kind.all() or not of_kind.any():  # of most windows most classes
+            out[kind] = of_kind.flat[0]
+            continue
+        held = of_kind.astype(np.float32)
         held = held[:, columns] * (1 - right) + held[:, columns + 1] * right
         out[kind] = held[rows] * (1 - down[:, None]) + held[rows + 1] * down[:, None]
     return out

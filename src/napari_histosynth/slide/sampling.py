@@ -70,12 +70,11 @@ def pixels_of_boxes(
 def mean_around(values: Plane, radius: int) -> Plane:
     """Return the mean over a square around each pixel, (y - 2 radius, x - 2 radius, c)."""
     for axis in (0, 1):
-        values = np.moveaxis(values, axis, 0)
-        count = len(values) - 2 * radius
-        total = values[:count].copy()
+        count = values.shape[axis] - 2 * radius
+        total = _from(values, axis, 0, count).copy()
         for by in range(1, 2 * radius + 1):
-            total += values[by : by + count]
-        values = np.moveaxis(total * np.float32(1 / (2 * radius + 1)), 0, axis)
+            total += _from(values, axis, by, count)
+        values = total * np.float32(1 / (2 * radius + 1))
     return values
 
 
@@ -103,14 +102,20 @@ def halved_by_means(values: Plane) -> Plane:
 def enlarged_by(values: Plane, rim: int) -> Plane:
     """Enlarge (y, x, c) four times, bilinearly, without the rim, at least 1."""
     for axis in (0, 1):
-        values = np.moveaxis(values, axis, 0)
-        count = len(values) - 2 * rim
-        out = np.empty((count, STEP, *values.shape[1:]), np.float32)
-        here = values[rim : rim + count]
+        count, shape = values.shape[axis] - 2 * rim, list(values.shape)
+        shape[axis : axis + 1] = [count, STEP]
+        out = np.empty(shape, np.float32)
+        here = _from(values, axis, rim, count)
         for part in range(STEP):
             off = 2 * part + 1 - STEP  # from the middle of the pixel, in eighths of it
-            other = values[rim + 1 : rim + 1 + count] if off > 0 else values[rim - 1 : rim - 1 + count]
+            other = _from(values, axis, rim + (1 if off > 0 else -1), count)
             share = np.float32(abs(off) / (2 * STEP))
-            out[:, part] = here * (1 - share) + other * share
-        values = np.moveaxis(out.reshape(count * STEP, *values.shape[1:]), 0, axis)
+            out[(slice(None),) * (axis + 1) + (part,)] = here * (1 - share) + other * share
+        shape[axis : axis + 2] = [count * STEP]
+        values = out.reshape(shape)
     return values
+
+
+def _from(values: Plane, axis: int, first: int, count: int) -> Plane:
+    """Return so many rows, or columns where the axis is 1, from one on."""
+    return values[(slice(None),) * axis + (slice(first, first + count),)]

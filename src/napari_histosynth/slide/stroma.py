@@ -219,22 +219,24 @@ def scattered(
     wider = np.clip(1 + numbers[4][near], 0, 3)
     number = np.rint(np.float32(64) * numbers[6][near]).astype(np.int64) + 512
     # the deepest counts; which it was is told by the lower bits
-    found = np.full((wide.height + 2 * _PATCH, wide.width + 2 * _PATCH), -(2**62), np.int64)
+    height, across = wide.height + 2 * _PATCH, wide.width + 2 * _PATCH
+    found, first = np.full(height * across, -(2**62), np.int64), rows * across + cols
     longer = np.float32(0.15)
     if slender is not None:
-        slender = np.pad(slender, 2 * _PATCH, mode="edge")
-    for below in range(-_PATCH, _PATCH + 1):
-        dy, row = (y + scale * below).astype(np.float32), rows + (below + _PATCH)
-        for beside in range(-_PATCH, _PATCH + 1):
-            dx, col = (x + scale * beside).astype(np.float32), cols + (beside + _PATCH)
+        slender = np.pad(slender, 2 * _PATCH, mode="edge").ravel()
+    for below in range(2 * _PATCH + 1):
+        dy = (y + scale * (below - _PATCH)).astype(np.float32)
+        for beside in range(2 * _PATCH + 1):
+            dx = (x + scale * (beside - _PATCH)).astype(np.float32)
+            pixel = first + (below * across + beside)
             if slender is not None:
-                longer = np.float32(0.15) + np.float32(0.45) * slender[row, col]
+                longer = np.float32(0.15) + np.float32(0.45) * slender[pixel]
             stretch = 1 + longer * wider
             lengthwise = (dy * down + dx * over) / stretch
             sidewise = (dy * over - dx * down) * np.minimum(stretch, np.float32(1.5))
             depth = size - np.sqrt(lengthwise * lengthwise + sidewise * sidewise)
             key = np.rint(np.float32(4096) * depth).astype(np.int64) * 1024 + number
-            np.maximum.at(found, (row, col), key)
-    found = found[2 * _PATCH : -2 * _PATCH, 2 * _PATCH : -2 * _PATCH]
+            np.maximum.at(found, pixel, key)
+    found = found.reshape(height, across)[2 * _PATCH : -2 * _PATCH, 2 * _PATCH : -2 * _PATCH]
     deep = np.maximum((found >> 10).astype(np.float32) / np.float32(4096), np.float32(-9))
     return deep, ((found & 1023) - 512).astype(np.float32) / np.float32(64)

@@ -126,8 +126,7 @@ def _vessels(
     there = np.clip(3 * there - np.float32(1.5), 0, 1)
     if not there.any():
         return None
-    deep = np.full(window.shape, -9, np.float32)
-    thick, full = np.zeros(window.shape, np.float32), np.zeros(window.shape, np.float32)
+    deepest, walls, fills = (np.full(window.area, value, np.float32) for value in (-9, 0, 0))
     cell = 2.2 * kind.radius[0] + 1
     bends = np.float32(kind.sway)
     sway = [bends * soft_noise(seed, _SWAY + 16 * number + k, window, cell / scale) for k in (0, 1)]
@@ -138,18 +137,21 @@ def _vessels(
         window, (y - reach_y) / scale, (y + reach_y) / scale, (x - reach_x) / scale, (x + reach_x) / scale
     )
 
+    pixel = rows * window.width + cols
+
     def each(values: Numbers) -> Plane:
         return np.asarray(values.astype(np.float32)[of], np.float32)
 
-    dy = down_at[rows, cols] - each(y - window.y0 * scale)
-    dx = right_at[rows, cols] - each(x - window.x0 * scale)
+    dy = down_at.ravel()[pixel] - each(y - window.y0 * scale)
+    dx = right_at.ravel()[pixel] - each(x - window.x0 * scale)
     along, across = dy * each(down) + dx * each(right), dy * each(right) - dx * each(down)
     beyond = along - np.clip(along, -each(half), each(half))
     depth = each(radius) - np.sqrt(beyond * beyond + across * across)
     # the deepest counts, of two alike the first
-    np.maximum.at(deep, (rows, cols), depth)
-    top = np.flatnonzero(depth == deep[rows, cols])[::-1]
-    thick[rows[top], cols[top]], full[rows[top], cols[top]] = each(wall * radius)[top], each(filled)[top]
+    np.maximum.at(deepest, pixel, depth)
+    top = np.flatnonzero(depth == deepest[pixel])[::-1]
+    walls[pixel[top]], fills[pixel[top]] = each(wall * radius)[top], each(filled)[top]
+    deep, thick, full = (one.reshape(window.shape) for one in (deepest, walls, fills))
     soft = np.float32(1 / scale)
     share = there * np.clip(np.float32(0.5) + deep * soft, 0, 1)
     if not share.any():

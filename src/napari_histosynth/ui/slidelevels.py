@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ class SlideLevels:
         self.shapes = [level_shape(slide.size, level) for level in range(LEVELS)]
         self.base: Pixels = np.array(self.read(SKETCH_LEVEL, Window.of_shape(self.shapes[SKETCH_LEVEL])))
         self.done = {level: np.zeros(self.grid(level), bool) for level in FINER}
+        self._noting = threading.Lock()  # what is noted while somebody looks is not lost
         self.look_again()
 
     @property
@@ -193,18 +195,20 @@ class SlideLevels:
 
     def note(self, tile: Tile) -> None:
         """Note that a tile was drawn."""
-        if tile[0] in self.done:
-            self.done[tile[0]][tile[1:]] = True
+        with self._noting:
+            if tile[0] in self.done:
+                self.done[tile[0]][tile[1:]] = True
 
     def look_again(self) -> None:
         """Find out which tiles there are: in the store, or of those in memory, which may be let go of."""
         store = self.slide.store
-        if store is not None:
-            self.done = {level: store.finished(level) for level in FINER}
-            return
-        for level, done in self.done.items():
-            for row, column in np.argwhere(done):
-                done[row, column] = self.slide.has(level, int(row), int(column))
+        with self._noting:
+            if store is not None:
+                self.done = {level: store.finished(level) for level in FINER}
+                return
+            for level, done in self.done.items():
+                for row, column in np.argwhere(done):
+                    done[row, column] = self.slide.has(level, int(row), int(column))
 
     def tissue(self, level: int) -> npt.NDArray[np.bool_]:
         """Return which tiles of a level hold tissue, or nearly: those take time. Bool (rows, columns)."""
