@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,9 +86,6 @@ class FakeSlide:
             if self.store is not None:
                 self.store.put(place, self._tiles[place])
         return self._pixels(place)
-
-    def tiles(self, places: Iterable[tuple[int, int, int]]) -> list[np.ndarray]:
-        return [self.tile(*place) for place in places]
 
     def read(self, level: int, window: Window) -> np.ndarray:
         return self._put_together(level, window, self.tile)

@@ -17,7 +17,6 @@ def test_a_progress_bar_is_painted_with_all_else_and_not_at_every_value(qtbot: A
 
     bar = Bar()
     qtbot.addWidget(bar)
-    bar.setRange(0, 100)
     with qtbot.waitExposed(bar):
         bar.show()
     qtbot.waitUntil(lambda: bool(painted))

@@ -102,8 +102,6 @@ class FieldPanel(QWidget):
         )
         self.progress = ProgressBar()
         self.progress.setObjectName("field-progress")
-        self.progress.setRange(0, 100)
-        self.progress.setTextVisible(False)
         self.progress.setToolTip("How far it is")
         self.cancel_button = _button("Cancel", "cancel-field", "Stop, and leave the canvas as it is")
         self.working = QWidget()

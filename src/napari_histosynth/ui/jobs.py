@@ -131,8 +131,6 @@ class JobRow(QWidget):
     def __init__(self, job: Job, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.bar = ProgressBar()
-        self.bar.setRange(0, 100)
-        self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
         self.bar.setToolTip("How much is done")
         self.stop = button("Cancel", "cancel", tip)

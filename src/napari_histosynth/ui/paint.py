@@ -156,8 +156,6 @@ class PaintDock(Docked):
         """Add how far drawing is, what was put off, and what draws."""
         self.progress = ProgressBar()
         self.progress.setObjectName("progress")
-        self.progress.setRange(0, 100)
-        self.progress.setTextVisible(False)
         self.progress.setFixedHeight(10)
         self.stop = button("Stop", "stop", "Draw the rest later")
         self.progress_row = QWidget()

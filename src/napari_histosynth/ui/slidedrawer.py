@@ -101,14 +101,14 @@ class SlideDrawer(LazyDrawer):
                 at_work = frozenset(self._at_work)
             tile = rest.next(at_work)
             with self._order:
-                if tile is not None and tile in self._at_work:  # somebody looked there meanwhile
-                    return
-                if tile is not None:
-                    self._at_work.add(tile)
-                elif self._rest_of_it is rest:
+                if tile is None:
                     self._rest_waits = bool(self._at_work)
-                    if rest.is_done:
+                    if rest.is_done and self._rest_of_it is rest:
                         self._rest_of_it = None
+                elif tile in self._at_work:  # somebody looked there meanwhile
+                    return
+                else:
+                    self._at_work.add(tile)
         if tile is not None:
             self._draw(tile)
         elif rest.is_done:

@@ -119,8 +119,6 @@ def _bar(name: str, tip: str) -> ProgressBar:
     bar = ProgressBar()
     bar.setObjectName(name)
     bar.setAccessibleName(tip)
-    bar.setRange(0, 100)
-    bar.setTextVisible(False)
     bar.setFixedHeight(6)
     bar.setToolTip(tip)
     return bar

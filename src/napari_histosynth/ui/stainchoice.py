@@ -83,8 +83,6 @@ class StainChoice(QWidget):
         self.bar = ProgressBar()
         self.bar.setObjectName("stain-drawn")
         self.bar.setAccessibleName("How much is drawn")
-        self.bar.setRange(0, 100)
-        self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.bar.setToolTip("How much is drawn: of a small picture all, of a slide what is in sight")
         self.note = small("stain-choice-note")

@@ -16,8 +16,6 @@ class ProgressRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.bar = ProgressBar()
-        self.bar.setRange(0, 100)
-        self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
         self.bar.setToolTip("How much of the area the tool has worked through")
         self.cancel = QPushButton("Cancel")

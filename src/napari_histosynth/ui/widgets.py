@@ -6,11 +6,16 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidg
 
 
 class ProgressBar(QProgressBar):
-    """A progress bar that is painted when all else is.
+    """A progress bar of 0 to 100, without text, that is painted when all else is.
 
     Qt's own paints itself at once, whenever its value changes, and all of the window with it, since napari's
     canvas is drawn by OpenGL: without a graphics card as much work as a tile of a slide.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setRange(0, 100)
+        self.setTextVisible(False)
 
     def setValue(self, value: int) -> None:  # noqa: N802 - Qt's name
         """Show a value."""
